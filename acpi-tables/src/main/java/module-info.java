@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** ACPI tables and AML as composable objects. */
+@org.jspecify.annotations.NullMarked
+module org.javavmm.acpi {
+  requires static org.jspecify;
+}

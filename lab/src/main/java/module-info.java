@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** A machine with real KVM inside QEMU, for hosts without one. */
+@org.jspecify.annotations.NullMarked
+module org.javavmm.lab {
+  requires transitive org.javavmm.loader;
+  requires transitive org.javavmm.sys;
+  requires static org.jspecify;
+}

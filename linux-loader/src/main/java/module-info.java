@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** Loads Linux kernels and builds what their boot protocols ask for. */
+@org.jspecify.annotations.NullMarked
+module org.javavmm.loader {
+  requires transitive org.javavmm.memory;
+  requires static org.jspecify;
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** The interfaces of vm-device over KVM: memory slots with leases, irqfd lines. */
+@org.jspecify.annotations.NullMarked
+module org.javavmm.vmkvm {
+  requires transitive org.javavmm.kvm;
+  requires transitive org.javavmm.device;
+  requires transitive org.javavmm.memory;
+  requires static org.jspecify;
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** Legacy devices: 16550A UART, i8042, exit port. */
+@org.jspecify.annotations.NullMarked
+module org.javavmm.superio {
+  requires transitive org.javavmm.device;
+  requires transitive org.javavmm.event;
+  requires transitive org.javavmm.sys;
+  requires static org.jspecify;
+}
