@@ -6,5 +6,4 @@ module org.javavmm.sys {
   requires org.javavmm.bindings;
   requires jdk.unsupported;
   requires static org.jspecify;
-
 }
