@@ -5,4 +5,6 @@
 module org.javavmm.memory {
   requires transitive org.javavmm.sys;
   requires static org.jspecify;
+
+  exports org.javavmm.memory;
 }

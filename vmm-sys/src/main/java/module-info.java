@@ -6,4 +6,6 @@ module org.javavmm.sys {
   requires org.javavmm.bindings;
   requires jdk.unsupported;
   requires static org.jspecify;
+
+  exports org.javavmm.sys;
 }

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.javavmm.sys;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+
+/**
+ * The door to libc: every native call of java-vmm goes through {@link #call}.
+ *
+ * <p>All functions are called through one shape, seven longs in and one long out. Linking a shape
+ * costs about 10 ms of start-up, and the C calling conventions of Linux (System V, AAPCS64) let a
+ * function of fewer or narrower integer arguments be called with more and wider ones. What comes
+ * back in the upper half of an {@code int} result is undefined, hence {@link #intResult}. A result
+ * is {@code >= 0} or {@code -errno}.
+ */
+final class Libc {
+  /** {@code errno} is the only captured state, an {@code int} at offset 0 (checked by a test). */
+  static final MemoryLayout CAPTURE_LAYOUT = Linker.Option.captureStateLayout();
+
+  private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
+
+  @SuppressWarnings("restricted")
+  private static final MethodHandle SEVEN_LONGS =
+      Linker.nativeLinker()
+          .downcallHandle(
+              FunctionDescriptor.of(LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG),
+              Linker.Option.captureCallState("errno"));
+
+  private static final SymbolLookup SYMBOLS = Linker.nativeLinker().defaultLookup();
+
+  /** One per thread: errno is captured right after the call, before the JVM can change it. */
+  private static final ThreadLocal<MemorySegment> ERRNO =
+      ThreadLocal.withInitial(Libc::newCaptureBuffer);
+
+  private Libc() {}
+
+  /** {@return a function of libc; keep it in a {@code static final} field} */
+  static MemorySegment function(String name) {
+    return SYMBOLS.findOrThrow(name);
+  }
+
+  /** A buffer for {@code errno} that one thread may keep for its hot calls. */
+  static MemorySegment newCaptureBuffer() {
+    return Arena.ofAuto().allocate(CAPTURE_LAYOUT);
+  }
+
+  /** Calls a function that returns {@code int}. */
+  static int callInt(MemorySegment f, long a, long b, long c, long d, long e, long g) {
+    MemorySegment errno = ERRNO.get();
+    return intResult((int) call(errno, f, a, b, c, d, e, g, 0), errno);
+  }
+
+  static int callInt(MemorySegment f, long a, long b, long c, long d) {
+    return callInt(f, a, b, c, d, 0, 0);
+  }
+
+  static int callInt(MemorySegment f, long a, long b, long c) {
+    return callInt(f, a, b, c, 0, 0, 0);
+  }
+
+  static int callInt(MemorySegment f, long a, long b) {
+    return callInt(f, a, b, 0, 0, 0, 0);
+  }
+
+  static int callInt(MemorySegment f, long a) {
+    return callInt(f, a, 0, 0, 0, 0, 0);
+  }
+
+  /** Calls a function that returns {@code long}, {@code ssize_t} or a pointer. */
+  static long callLong(MemorySegment f, long a, long b, long c, long d, long e, long g) {
+    MemorySegment errno = ERRNO.get();
+    long result = call(errno, f, a, b, c, d, e, g, 0);
+    return result == -1 ? -errno.get(ValueLayout.JAVA_INT, 0) : result;
+  }
+
+  /** Makes a system call for which libc has no function. */
+  static long syscall(long number, long a, long b, long c) {
+    MemorySegment errno = ERRNO.get();
+    long result = call(errno, Syscall.FUNCTION, number, a, b, c, 0, 0, 0);
+    return result == -1 ? -errno.get(ValueLayout.JAVA_INT, 0) : result;
+  }
+
+  /**
+   * The call itself.
+   *
+   * @param errno where {@code errno} goes; belongs to the calling thread
+   * @return what the function left in the result register
+   */
+  static long call(
+      MemorySegment errno,
+      MemorySegment f,
+      long a,
+      long b,
+      long c,
+      long d,
+      long e,
+      long g,
+      long h) {
+    try {
+      return (long) SEVEN_LONGS.invokeExact(f, errno, a, b, c, d, e, g, h);
+    } catch (Error | RuntimeException t) {
+      throw t;
+    } catch (Throwable t) {
+      throw new AssertionError("a downcall threw a checked exception", t);
+    }
+  }
+
+  static int intResult(int result, MemorySegment errno) {
+    return result == -1 ? -errno.get(ValueLayout.JAVA_INT, 0) : result;
+  }
+
+  /** Looked up by the few who need it. */
+  private static final class Syscall {
+    static final MemorySegment FUNCTION = function("syscall");
+  }
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.javavmm.sys;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.javavmm.bindings.linux.linux_h;
+
+/**
+ * A terminal in raw mode: each key arrives at once and unchanged, Ctrl-C included, and nothing is
+ * echoed. Closing restores the modes found. Thread-safe.
+ *
+ * <p>A process that dies by SIGKILL cannot restore anything; its parent has to (a shell's {@code
+ * stty} with the modes saved before).
+ */
+public final class Terminal implements AutoCloseable {
+  private static final MemorySegment ISATTY = Libc.function("isatty");
+  private static final MemorySegment TCGETATTR = Libc.function("tcgetattr");
+  private static final MemorySegment TCSETATTR = Libc.function("tcsetattr");
+  private static final MemorySegment CFMAKERAW = Libc.function("cfmakeraw");
+  private static final int TCSADRAIN = 1;
+
+  /**
+   * The size of a terminal's window.
+   *
+   * @param rows the lines, 0 if unknown
+   * @param columns the characters of a line, 0 if unknown
+   */
+  public record WindowSize(int rows, int columns) {}
+
+  private final OwnedFd fd;
+  private final MemorySegment saved;
+  private boolean closed;
+
+  private Terminal(OwnedFd fd, MemorySegment saved) {
+    this.fd = fd;
+    this.saved = saved;
+  }
+
+  /**
+   * {@return whether a descriptor is a terminal}
+   *
+   * @param fd the descriptor
+   */
+  public static boolean isTerminal(OwnedFd fd) {
+    int number = fd.acquire();
+    try {
+      return Libc.callInt(ISATTY, number) == 1;
+    } finally {
+      fd.release();
+    }
+  }
+
+  /**
+   * Puts a terminal into raw mode.
+   *
+   * @param fd the terminal, which stays the caller's
+   * @return what restores it
+   * @throws SystemCallException {@code ENOTTY} if it is not a terminal
+   */
+  public static Terminal raw(OwnedFd fd) throws SystemCallException {
+    int number = fd.acquire();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment saved = Arena.ofAuto().allocate(TermiosLayout.SIZEOF_TERMIOS, 8);
+      check(Libc.callInt(TCGETATTR, number, saved.address()), "tcgetattr", fd);
+      MemorySegment raw = arena.allocate(TermiosLayout.SIZEOF_TERMIOS, 8).copyFrom(saved);
+      var _ = Libc.callInt(CFMAKERAW, raw.address());
+      check(Libc.callInt(TCSETATTR, number, TCSADRAIN, raw.address()), "tcsetattr", fd);
+      return new Terminal(fd, saved);
+    } finally {
+      fd.release();
+    }
+  }
+
+  private static void check(int result, String call, OwnedFd fd) throws SystemCallException {
+    if (result < 0) {
+      throw new SystemCallException(call + "(" + fd + ")", -result);
+    }
+  }
+
+  /**
+   * {@return the size of a terminal's window}
+   *
+   * @param fd the terminal
+   * @throws SystemCallException {@code ENOTTY} if it is not a terminal
+   */
+  public static WindowSize windowSize(OwnedFd fd) throws SystemCallException {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment size = arena.allocate(TermiosLayout.SIZEOF_WINSIZE, 8);
+      check(Ioctl.ioctl(fd, linux_h.TIOCGWINSZ(), size), "ioctl(TIOCGWINSZ)", fd);
+      return new WindowSize(
+          Short.toUnsignedInt(size.get(ValueLayout.JAVA_SHORT, TermiosLayout.WS_ROW)),
+          Short.toUnsignedInt(size.get(ValueLayout.JAVA_SHORT, TermiosLayout.WS_COL)));
+    }
+  }
+
+  /** Restores the modes found. Closing twice is safe. */
+  @Override
+  public synchronized void close() {
+    if (closed || fd.isClosed()) {
+      return;
+    }
+    closed = true;
+    int number = fd.acquire();
+    try {
+      // A terminal that is gone needs no modes.
+      var _ = Libc.callInt(TCSETATTR, number, TCSADRAIN, saved.address());
+    } finally {
+      fd.release();
+    }
+  }
+}
