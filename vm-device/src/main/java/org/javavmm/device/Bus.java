@@ -13,7 +13,19 @@ import java.util.concurrent.atomic.LongAdder;
  */
 public final class Bus {
   /** An immutable map, sorted by address. Replaced whole. */
-  private record Ranges(long[] starts, long[] lasts, BusDevice[] devices, String[] names) {
+  private static final class Ranges {
+    final long[] starts;
+    final long[] lasts;
+    final BusDevice[] devices;
+    final String[] names;
+
+    Ranges(long[] starts, long[] lasts, BusDevice[] devices, String[] names) {
+      this.starts = starts;
+      this.lasts = lasts;
+      this.devices = devices;
+      this.names = names;
+    }
+
     int find(long address) {
       int low = 0;
       int high = starts.length - 1;
