@@ -29,4 +29,14 @@ public record Segment(
     boolean l,
     boolean g,
     boolean avl,
-    boolean unusable) {}
+    boolean unusable) {
+  /**
+   * {@return this segment elsewhere}
+   *
+   * @param newBase the linear address where it starts
+   * @param newSelector the selector
+   */
+  public Segment at(long newBase, int newSelector) {
+    return new Segment(newBase, limit, newSelector, type, present, dpl, db, s, l, g, avl, unusable);
+  }
+}

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.javavmm.sys;
 
-import org.javavmm.bindings.linux.linux_h;
-
 /** Error numbers of Linux on x86-64 and arm64, by name and meaning. */
 public final class Errno {
   public static final int EPERM = 1;
@@ -65,40 +63,26 @@ public final class Errno {
       case EPIPE -> "EPIPE";
       case ENOSYS -> "ENOSYS";
       case EOPNOTSUPP -> "EOPNOTSUPP";
-      default -> rareName(errno);
+      case 10 -> "ECHILD";
+      case 18 -> "EXDEV";
+      case 23 -> "ENFILE";
+      case 26 -> "ETXTBSY";
+      case 27 -> "EFBIG";
+      case 30 -> "EROFS";
+      case 34 -> "ERANGE";
+      case 36 -> "ENAMETOOLONG";
+      case 39 -> "ENOTEMPTY";
+      case 40 -> "ELOOP";
+      case 61 -> "ENODATA";
+      case 75 -> "EOVERFLOW";
+      case 88 -> "ENOTSOCK";
+      case 98 -> "EADDRINUSE";
+      case 104 -> "ECONNRESET";
+      case 110 -> "ETIMEDOUT";
+      case 111 -> "ECONNREFUSED";
+      case 133 -> "EHWPOISON";
+      default -> "errno " + errno;
     };
-  }
-
-  /** Kept apart: the generated constants load only when a rare error is printed. */
-  private static String rareName(int errno) {
-    if (errno == linux_h.EFBIG()) {
-      return "EFBIG";
-    } else if (errno == linux_h.EROFS()) {
-      return "EROFS";
-    } else if (errno == linux_h.ENFILE()) {
-      return "ENFILE";
-    } else if (errno == linux_h.ETXTBSY()) {
-      return "ETXTBSY";
-    } else if (errno == linux_h.ENAMETOOLONG()) {
-      return "ENAMETOOLONG";
-    } else if (errno == linux_h.ELOOP()) {
-      return "ELOOP";
-    } else if (errno == linux_h.ERANGE()) {
-      return "ERANGE";
-    } else if (errno == linux_h.EOVERFLOW()) {
-      return "EOVERFLOW";
-    } else if (errno == linux_h.ETIMEDOUT()) {
-      return "ETIMEDOUT";
-    } else if (errno == linux_h.ECONNREFUSED()) {
-      return "ECONNREFUSED";
-    } else if (errno == linux_h.ECONNRESET()) {
-      return "ECONNRESET";
-    } else if (errno == linux_h.EADDRINUSE()) {
-      return "EADDRINUSE";
-    } else if (errno == 133) {
-      return "EHWPOISON";
-    }
-    return "errno " + errno;
   }
 
   /**

@@ -79,13 +79,6 @@ final class Libc {
     return result == -1 ? -errno.get(ValueLayout.JAVA_INT, 0) : result;
   }
 
-  /** Makes a system call for which libc has no function. */
-  static long syscall(long number, long a, long b, long c) {
-    MemorySegment errno = ERRNO.get();
-    long result = call(errno, Syscall.FUNCTION, number, a, b, c, 0, 0, 0);
-    return result == -1 ? -errno.get(ValueLayout.JAVA_INT, 0) : result;
-  }
-
   /**
    * The call itself.
    *
@@ -113,10 +106,5 @@ final class Libc {
 
   static int intResult(int result, MemorySegment errno) {
     return result == -1 ? -errno.get(ValueLayout.JAVA_INT, 0) : result;
-  }
-
-  /** Looked up by the few who need it. */
-  private static final class Syscall {
-    static final MemorySegment FUNCTION = function("syscall");
   }
 }

@@ -4,7 +4,6 @@ package org.javavmm.sys;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import org.javavmm.bindings.linux.linux_h;
 
 /**
  * A terminal in raw mode: each key arrives at once and unchanged, Ctrl-C included, and nothing is
@@ -19,6 +18,7 @@ public final class Terminal implements AutoCloseable {
   private static final MemorySegment TCSETATTR = Libc.function("tcsetattr");
   private static final MemorySegment CFMAKERAW = Libc.function("cfmakeraw");
   private static final int TCSADRAIN = 1;
+  static final long TIOCGWINSZ = 0x5413L;
 
   /**
    * The size of a terminal's window.
@@ -87,7 +87,7 @@ public final class Terminal implements AutoCloseable {
   public static WindowSize windowSize(OwnedFd fd) throws SystemCallException {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment size = arena.allocate(TermiosLayout.SIZEOF_WINSIZE, 8);
-      check(Ioctl.ioctl(fd, linux_h.TIOCGWINSZ(), size), "ioctl(TIOCGWINSZ)", fd);
+      check(Ioctl.ioctl(fd, TIOCGWINSZ, size), "ioctl(TIOCGWINSZ)", fd);
       return new WindowSize(
           Short.toUnsignedInt(size.get(ValueLayout.JAVA_SHORT, TermiosLayout.WS_ROW)),
           Short.toUnsignedInt(size.get(ValueLayout.JAVA_SHORT, TermiosLayout.WS_COL)));
