@@ -104,6 +104,23 @@ class RegenerateTest {
   }
 
   @Test
+  void restrictedCallIsTakenOut() throws Exception {
+    String original =
+        COPY
+            + """
+            shared=$(echo "$2/$folder"/*_h\\$shared.java)
+            sed 's/^\\( *\\);$/\\1.withTargetLayout(MemoryLayout.sequenceLayout(9, C_CHAR));/' \\
+              "$shared" >"$2/shared"
+            grep -q withTargetLayout "$2/shared"
+            mv "$2/shared" "$shared"
+            """;
+
+    Tools.Result result = regenerate(original, headers.toString());
+
+    assertEquals(0, result.status(), result.toString());
+  }
+
+  @Test
   void leftoversOfAnEarlierRunDoNotCount() throws Exception {
     Path old = Files.createDirectories(module.resolve("target/jextract/org/javavmm/bindings/kvm"));
     Files.createFile(old.resolve("old.java"));

@@ -49,7 +49,9 @@ final class Tools {
   static Path uapiHeaders() throws IOException, InterruptedException {
     Result result = run(List.of("sh", basedir().resolve("uapi-headers").toString()));
     if (result.status() != 0) {
-      lacking("uapi-headers", result.err().strip());
+      // The last line says why, the others what was tried.
+      String reason = result.err().lines().reduce("", (first, next) -> next);
+      lacking("uapi-headers", reason.replaceFirst("^uapi-headers: ", ""));
     }
     return Path.of(result.out().strip());
   }
