@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.OptionalLong;
 import org.javavmm.sys.Errno;
 import org.javavmm.sys.Ioctl;
 import org.javavmm.sys.KickSignal;
@@ -350,6 +351,25 @@ public final class Vcpu implements AutoCloseable {
   public void setMpState(int state) throws KvmException {
     try (Arena arena = Arena.ofConfined()) {
       ioctl(KvmIoctl.KVM_SET_MP_STATE, arena.allocateFrom(ValueLayout.JAVA_INT, state));
+    }
+  }
+
+  /**
+   * Translates a linear address by the guest's page tables.
+   *
+   * @param linear the address
+   * @return the guest-physical address; empty if it is not mapped
+   * @throws KvmException if KVM refuses
+   */
+  public OptionalLong translate(long linear) throws KvmException {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment struct = Kvm.struct(arena, TranslationLayout.SIZEOF);
+      struct.set(ValueLayout.JAVA_LONG, TranslationLayout.LINEAR_ADDRESS, linear);
+      ioctl(KvmIoctl.KVM_TRANSLATE, struct);
+      return struct.get(ValueLayout.JAVA_BYTE, TranslationLayout.VALID) == 0
+          ? OptionalLong.empty()
+          : OptionalLong.of(
+              struct.get(ValueLayout.JAVA_LONG, TranslationLayout.PHYSICAL_ADDRESS));
     }
   }
 
