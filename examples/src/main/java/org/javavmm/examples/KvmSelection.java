@@ -21,12 +21,12 @@ final class KvmSelection {
   private KvmSelection() {}
 
   /** Decides, and says on standard error why where the user left it open. */
-  static boolean useLab(KvmChoice choice, PrintStream err) {
+  static boolean useLab(KvmChoice choice, Path cache, PrintStream err) {
     return switch (choice) {
       case HOST -> false;
       case LAB -> true;
       case AUTO -> {
-        String answer = probe();
+        String answer = probe(cache);
         boolean lab = !answer.equals(SUFFICES);
         err.println(
             lab
@@ -37,8 +37,8 @@ final class KvmSelection {
     };
   }
 
-  private static String probe() {
-    Path file = cacheFolder().resolve("kvm-probe");
+  private static String probe(Path cache) {
+    Path file = cache.resolve("kvm-probe");
     String key = key();
     try {
       List<String> lines = Files.readAllLines(file);
@@ -51,8 +51,8 @@ final class KvmSelection {
     KvmProbe.Result result = KvmProbe.run(DEVICE.toString());
     String answer = result.runsLinux() ? SUFFICES : result.describe();
     try {
-      Files.createDirectories(file.getParent());
-      Path temporary = Files.createTempFile(file.getParent(), "kvm-probe", ".tmp");
+      Files.createDirectories(cache);
+      Path temporary = Files.createTempFile(cache, "kvm-probe", ".tmp");
       Files.writeString(temporary, key + "\n" + answer + "\n");
       Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
@@ -73,15 +73,5 @@ final class KvmSelection {
     } catch (IOException e) {
       return "unknown";
     }
-  }
-
-  /** Where this project keeps what it fetched and found out. */
-  static Path cacheFolder() {
-    String cache = System.getenv("XDG_CACHE_HOME");
-    Path base =
-        cache == null || cache.isEmpty()
-            ? Path.of(System.getProperty("user.home"), ".cache")
-            : Path.of(cache);
-    return base.resolve("java-vmm");
   }
 }
