@@ -5,4 +5,6 @@
 module org.javavmm.event {
   requires transitive org.javavmm.sys;
   requires static org.jspecify;
+
+  exports org.javavmm.event;
 }

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.javavmm.event;
+
+/** Learns of handlers and tasks that threw. */
+@FunctionalInterface
+public interface FailureListener {
+  /**
+   * A handler or a task threw. Called on the loop's thread, for every failure.
+   *
+   * @param name the name of the registration, or {@link EventLoop#TASK}
+   * @param failure what it threw
+   */
+  void failed(String name, Throwable failure);
+}
