@@ -58,7 +58,7 @@ public final class Main {
         case "linux" -> {
           Options options = Options.parse(LinuxCommand.spec(), args);
           verbose = options.verbose();
-          return options.helpPrinted(OUT) ? 0 : LinuxCommand.run(options, args, OUT, ERR);
+          return options.helpPrinted(OUT) ? 0 : LinuxCommand.run(options, ERR);
         }
         case "lab" -> {
           Options options = Options.parse(LabCommand.spec(), args);

@@ -17,6 +17,7 @@ import org.javavmm.acpi.PlacedTables;
 import org.javavmm.arch.BootState;
 import org.javavmm.arch.Gdt;
 import org.javavmm.arch.PageTables;
+import org.javavmm.device.InterruptLine;
 import org.javavmm.kvm.KvmException;
 import org.javavmm.loader.BootPlan;
 import org.javavmm.loader.LoaderException;
@@ -92,7 +93,7 @@ public final class LinuxBoot {
         new AcpiPower(
             () -> vmm.stop(new StopReason.PowerOff()), () -> vmm.stop(new StopReason.Reset()));
     vmm.pio().add("ACPI power", AcpiPower.PORT, AcpiPower.SIZE, power);
-    I8042 keyboard = new I8042(() -> vmm.stop(new StopReason.Reset()));
+    I8042 keyboard = new I8042(InterruptLine.NONE, () -> vmm.stop(new StopReason.Reset()));
     keyboard.addTo(vmm.pio());
   }
 
