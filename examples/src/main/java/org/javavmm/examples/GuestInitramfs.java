@@ -2,6 +2,7 @@
 package org.javavmm.examples;
 
 import java.io.BufferedOutputStream;
+import java.io.BufferedReader;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -83,12 +84,27 @@ final class GuestInitramfs {
       archive.folder(folder, 0755);
     }
     archive.file("bin/busybox", 0755, busybox);
-    archive.symlink("bin/sh", "busybox");
+    for (String applet : applets(busybox)) {
+      archive.symlink("bin/" + applet, "busybox");
+    }
     // Where the kernel opens the first program's standard streams, before devtmpfs is mounted.
     archive.characterDevice("dev/console", 0600, 5, 1);
     archive.file("init", 0755, init);
     modules(archive, KernelModules.of(kernel), "lib/modules/" + kernel.release());
     archive.finish();
+  }
+
+  /** Asked of busybox itself, for it depends on how Debian built it. */
+  private static List<String> applets(Path busybox) throws IOException {
+    Process process = new ProcessBuilder(busybox.toString(), "--list").start();
+    try (BufferedReader names = process.inputReader(StandardCharsets.US_ASCII)) {
+      List<String> applets =
+          names.lines().filter(name -> !name.equals("busybox") && !name.contains("/")).toList();
+      if (!applets.contains("sh") || !applets.contains("modprobe")) {
+        throw new IOException(busybox + " --list: has no sh or no modprobe: " + applets);
+      }
+      return applets;
+    }
   }
 
   private static void modules(InitramfsWriter archive, KernelModules modules, String folder)
