@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayOutputStream;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -30,8 +31,8 @@ import org.javavmm.memory.GuestMemory;
 import org.jspecify.annotations.Nullable;
 
 class LoaderPropertyTest {
-  private static final int SIZE = 2 << 20;
-  private static final byte[] ZEROS = new byte[SIZE];
+  private static final int SIZE = 0x140000;
+  private static final MemorySegment ZEROS = MemorySegment.ofArray(new byte[SIZE]);
 
   private static @Nullable GuestMemory shared;
 
@@ -72,12 +73,12 @@ class LoaderPropertyTest {
     for (long power = 1; power != 0; power <<= 1) {
       edges.addAll(List.of(power - 1, power, power + 1, -power));
     }
-    edges.addAll(List.of(0x205L, 0x206L, 0x20bL, 0x20cL, 0x20eL, 0x20fL, 0x110000L, 0x1f0000L));
-    edges.addAll(List.of(0x6aL, 0x66L, 0x65L, 0x8eL, 0x8fL, 0xf0000L, 0xf0001L, 0x21L, 0x101L));
+    edges.addAll(List.of(0x205L, 0x206L, 0x20bL, 0x20cL, 0x20eL, 0x20fL, 0x110000L, 0x130000L));
+    edges.addAll(List.of(0x6aL, 0x66L, 0x65L, 0x8eL, 0x8fL, 0x40000L, 0x40001L, 0x21L, 0x101L));
     return Arbitraries.frequencyOf(
         Tuple.of(6, Arbitraries.of(edges)),
         Tuple.of(2, Arbitraries.longs().between(0, 0x300)),
-        Tuple.of(2, Arbitraries.longs().between(0x100000, 0x210000)),
+        Tuple.of(2, Arbitraries.longs().between(0x100000, 0x150000)),
         Tuple.of(1, Arbitraries.longs()));
   }
 
@@ -134,6 +135,10 @@ class LoaderPropertyTest {
     return mutations(fields, 64 + 3 * 56).list().ofMinSize(0).ofMaxSize(3);
   }
 
+  private static boolean isZero() {
+    return memory().slice(0, SIZE).mismatch(ZEROS) < 0;
+  }
+
   private static byte[] contents() {
     byte[] bytes = new byte[SIZE];
     memory().read(0, bytes);
@@ -154,7 +159,7 @@ class LoaderPropertyTest {
     } catch (LoaderException e) {
       assertFalse(e.getMessage().contains("\n"), e.getMessage());
       assertTrue(e.getMessage().endsWith(e.value() + ", " + e.limit()), e.getMessage());
-      assertTrue(Arrays.equals(ZEROS, contents()), "memory was written: " + e.getMessage());
+      assertTrue(isZero(), "memory was written: " + e.getMessage());
       return Optional.empty();
     }
   }
@@ -164,12 +169,12 @@ class LoaderPropertyTest {
     for (MemoryRange range : plan.ranges()) {
       memory().fill(range.gpa(), range.size(), (byte) 0);
     }
-    boolean clean = Arrays.equals(ZEROS, contents());
+    boolean clean = isZero();
     memory().fill(0, SIZE, (byte) 0);
     assertTrue(clean, "written outside " + plan.ranges());
   }
 
-  @Property(tries = 4000)
+  @Property(tries = 2000)
   void bzImageLoadsAsTheProtocolSaysOrNotAtAll(
       @ForAll("headerMutations") List<Mutation> mutations,
       @ForAll @IntRange(max = 0x10000) int initrdSize) {
@@ -219,7 +224,7 @@ class LoaderPropertyTest {
         Arrays.copyOfRange(contents, (int) range.gpa(), (int) range.end()));
   }
 
-  @Property(tries = 4000)
+  @Property(tries = 2000)
   void elfLoadsWhatItsSegmentsSayOrNotAtAll(@ForAll("elfMutations") List<Mutation> mutations) {
     byte[] file = TestKernels.bytes(TestKernels.elf());
     mutations.forEach(mutation -> mutation.apply(file));
@@ -270,8 +275,8 @@ class LoaderPropertyTest {
 
   @Property(tries = 500)
   void initrdLiesAsHighAsItCan(
-      @ForAll @IntRange(min = 1, max = 40 * 4096) int size,
-      @ForAll @Size(max = 5) List<@IntRange(min = 0x110, max = 0x1ff) Integer> taken)
+      @ForAll @IntRange(min = 1, max = 20 * 4096) int size,
+      @ForAll @Size(max = 5) List<@IntRange(min = 0x110, max = 0x13f) Integer> taken)
       throws Exception {
     BootPlan.Builder builder =
         BootPlan.builder(TestKernels.parse(TestKernels.bzImage()))
@@ -297,11 +302,14 @@ class LoaderPropertyTest {
         expected = page * 4096L;
       }
     }
+    long found;
     try {
-      assertEquals(expected, builder.build().initrdRange().orElseThrow().gpa());
+      found = builder.build().initrdRange().orElseThrow().gpa();
     } catch (LoaderException e) {
-      assertEquals(expected, -1, e.getMessage());
+      found = -1;
     }
+    Statistics.collect(found < 0 ? "refused" : "placed");
+    assertEquals(expected, found);
   }
 
   @Property(tries = 200)
