@@ -63,16 +63,17 @@ final class ElfOracle {
           || address.add(size).compareTo(BigInteger.valueOf(memorySize)) > 0) {
         return Optional.empty();
       }
+      boolean executable = field(file, at.add(BigInteger.valueOf(4)), 4).testBit(0);
+      int from = address.intValueExact();
       for (int j = 0; j < size.intValueExact(); j++) {
-        int to = address.intValueExact() + j;
-        if (taken[to]) {
+        if (taken[from + j]) {
           return Optional.empty();
         }
-        taken[to] = true;
-        boolean fromFile = j < fileSize.intValueExact();
-        memory[to] = fromFile ? file[offset.intValueExact() + j] : 0;
-        boolean executable = field(file, at.add(BigInteger.valueOf(4)), 4).testBit(0);
-        entryFound |= executable && fromFile && entry.equals(BigInteger.valueOf(to));
+        taken[from + j] = true;
+        if (j < fileSize.intValueExact()) {
+          memory[from + j] = file[offset.intValueExact() + j];
+          entryFound |= executable && entry.equals(BigInteger.valueOf(from + j));
+        }
       }
     }
     return entryFound ? Optional.of(memory) : Optional.empty();
