@@ -38,14 +38,15 @@ public final class Main {
 
   /** Runs a command and ends the JVM with its status. */
   public static void main(String[] args) {
-    int status = run(args);
+    int status = run(args, OUT, ERR);
     OUT.flush();
     ERR.flush();
     // halt() would do, but a profiler or a flight recording wants its shutdown hook.
     System.exit(status);
   }
 
-  private static int run(String[] args) {
+  /** Runs a command: {@code args} as typed; the streams are the process's own but in tests. */
+  static int run(String[] args, PrintStream out, PrintStream err) {
     String command = args.length == 0 ? "" : args[0];
     boolean verbose = false;
     try {
@@ -53,43 +54,43 @@ public final class Main {
         case "hello" -> {
           Options options = Options.parse(HelloCommand.spec(), args);
           verbose = options.verbose();
-          return options.helpPrinted(OUT) ? 0 : HelloCommand.run(options, OUT, ERR);
+          return options.helpPrinted(out) ? 0 : HelloCommand.run(options, out, err);
         }
         case "linux" -> {
           Options options = Options.parse(LinuxCommand.spec(), args);
           verbose = options.verbose();
-          return options.helpPrinted(OUT) ? 0 : LinuxCommand.run(options, ERR);
+          return options.helpPrinted(out) ? 0 : LinuxCommand.run(options, err);
         }
         case "lab" -> {
           Options options = Options.parse(LabCommand.spec(), args);
           verbose = options.verbose();
-          return options.helpPrinted(OUT) ? 0 : LabCommand.run(options);
+          return options.helpPrinted(out) ? 0 : LabCommand.run(options);
         }
         case "warm-up" -> {
-          return WarmUp.run(ERR);
+          return WarmUp.run(err);
         }
         case "", "-h", "--help", "help" -> {
-          (command.isEmpty() ? ERR : OUT).print(USAGE);
+          (command.isEmpty() ? err : out).print(USAGE);
           return command.isEmpty() ? 2 : 0;
         }
         default -> throw new UsageException("unknown command '" + command + "'; see vmm --help");
       }
     } catch (UsageException | LoaderException | KvmException | LabException e) {
-      return failed(e, 2, verbose);
+      return failed(err, e, 2, verbose);
     } catch (ParameterException e) {
-      return failed(e, 2, verbose);
+      return failed(err, e, 2, verbose);
     } catch (IOException | RuntimeException e) {
-      return failed(e, 1, verbose);
+      return failed(err, e, 1, verbose);
     } catch (InterruptedException e) {
-      return failed(e, 130, verbose);
+      return failed(err, e, 130, verbose);
     }
   }
 
-  private static int failed(Exception e, int status, boolean verbose) {
+  private static int failed(PrintStream err, Exception e, int status, boolean verbose) {
     String message = e.getMessage();
-    ERR.println("vmm: " + (message == null ? e.toString() : message.strip()));
+    err.println("vmm: " + (message == null ? e.toString() : message.strip()));
     if (verbose) {
-      e.printStackTrace(ERR);
+      e.printStackTrace(err);
     }
     return status;
   }
