@@ -67,7 +67,7 @@ public final class KickSignal {
    *
    * @param threadId from {@link #currentThreadId}; the caller makes sure that this thread has not
    *     ended, for its id may be another's by then
-   * @return 0, or {@code -errno}
+   * @return 0, or {@code -errno}: {@code ESRCH} if no such thread is left
    */
   public static int send(int threadId) {
     return Libc.callInt(TGKILL, PID, threadId, SIGNAL);

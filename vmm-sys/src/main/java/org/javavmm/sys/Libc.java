@@ -50,6 +50,22 @@ final class Libc {
     return Arena.ofAuto().allocate(CAPTURE_LAYOUT);
   }
 
+  /**
+   * Checks memory whose address is about to be given to the kernel. What the kernel is told is only
+   * a number: on freed memory it would work on whatever is there now.
+   *
+   * @throws IllegalArgumentException if it is not native memory
+   * @throws IllegalStateException if it was freed
+   */
+  static void checkPassable(MemorySegment memory) {
+    if (!memory.isNative()) {
+      throw new IllegalArgumentException("memory for a system call must be native memory");
+    }
+    if (!memory.scope().isAlive()) {
+      throw new IllegalStateException("memory for a system call was freed");
+    }
+  }
+
   /** Calls a function that returns {@code int}. */
   static int callInt(MemorySegment f, long a, long b, long c, long d, long e, long g) {
     MemorySegment errno = ERRNO.get();
