@@ -321,7 +321,8 @@ public final class Vcpu implements AutoCloseable {
     Kvm.check(result, call, "");
     if (result < n) {
       Msrs.Entry refused = msrs.entries().get(result);
-      String msr = "stopped at number " + result + ", MSR 0x" + Integer.toHexString(refused.index());
+      String msr =
+          "stopped at number " + result + ", MSR 0x" + Integer.toHexString(refused.index());
       throw new KvmException(
           call,
           Errno.EINVAL,
@@ -368,8 +369,7 @@ public final class Vcpu implements AutoCloseable {
       ioctl(KvmIoctl.KVM_TRANSLATE, struct);
       return struct.get(ValueLayout.JAVA_BYTE, TranslationLayout.VALID) == 0
           ? OptionalLong.empty()
-          : OptionalLong.of(
-              struct.get(ValueLayout.JAVA_LONG, TranslationLayout.PHYSICAL_ADDRESS));
+          : OptionalLong.of(struct.get(ValueLayout.JAVA_LONG, TranslationLayout.PHYSICAL_ADDRESS));
     }
   }
 

@@ -9,7 +9,9 @@ import java.util.ArrayList;
 import java.util.List;
 import org.javavmm.sys.Mapping;
 
-/** A VM with 64 KiB at address 0 in slot 0, and a vCPU in real mode that starts at {@link #CODE}. */
+/**
+ * A VM with 64 KiB at address 0 in slot 0, and a vCPU in real mode that starts at {@link #CODE}.
+ */
 final class Guest implements AutoCloseable {
   static final long SIZE = 64 << 10;
   static final int CODE = 0x1000;
@@ -61,20 +63,18 @@ final class Guest implements AutoCloseable {
   void watch(Vcpu hanging) {
     watchdogs.add(
         Thread.ofVirtual()
-            .start(
-                () -> {
-                  try {
-                    Thread.sleep(HANG_MILLIS);
-                    hanging.kick();
-                  } catch (InterruptedException e) {
-                    Thread.currentThread().interrupt();
-                  }
-                }));
+            .start(() -> {
+              try {
+                Thread.sleep(HANG_MILLIS);
+                hanging.kick();
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+              }
+            }));
   }
 
   void load(long gpa, byte[] bytes) {
-    MemorySegment.copy(
-        bytes, 0, memory.segment(), ValueLayout.JAVA_BYTE, gpa, bytes.length);
+    MemorySegment.copy(bytes, 0, memory.segment(), ValueLayout.JAVA_BYTE, gpa, bytes.length);
   }
 
   byte[] read(long gpa, int length) {
@@ -94,10 +94,8 @@ final class Guest implements AutoCloseable {
         m.set(ValueLayout.JAVA_LONG, directory + 8L * i, page | 0x83);
       }
     }
-    Segment data =
-        new Segment(0, -1, 0x18, 3, true, 0, true, true, false, true, false, false);
-    Segment code =
-        new Segment(0, -1, 0x10, 11, true, 0, false, true, true, true, false, false);
+    Segment data = new Segment(0, -1, 0x18, 3, true, 0, true, true, false, true, false, false);
+    Segment code = new Segment(0, -1, 0x10, 11, true, 0, false, true, true, true, false, false);
     Sregs sregs = vcpu.getSregs();
     sregs.cs(code).ds(data).es(data).fs(data).gs(data).ss(data);
     sregs.cr0(0x8000_0011L).cr3(PML4).cr4(0x20).efer(0x500);

@@ -102,8 +102,7 @@ class LayoutTest {
     compare(IrqLevelLayout.class, kvm_irq_level.class, Map.of(), Set.of());
     compare(PitConfigLayout.class, kvm_pit_config.class, Map.of(), Set.of());
     compare(TranslationLayout.class, kvm_translation.class, Map.of(), Set.of());
-    compare(
-        UserMemoryRegionLayout.class, kvm_userspace_memory_region.class, Map.of(), Set.of());
+    compare(UserMemoryRegionLayout.class, kvm_userspace_memory_region.class, Map.of(), Set.of());
   }
 
   @Test
@@ -151,8 +150,10 @@ class LayoutTest {
   @Test
   void constants() throws Exception {
     int compared = 0;
-    for (Class<?> type : new Class<?>[] {Kvm.class, Vm.class, Vcpu.class, VcpuExit.class,
-        Cpuid.class, IrqfdLayout.class}) {
+    for (Class<?> type :
+        new Class<?>[] {
+          Kvm.class, Vm.class, Vcpu.class, VcpuExit.class, Cpuid.class, IrqfdLayout.class
+        }) {
       for (Field field : type.getDeclaredFields()) {
         if (isConstant(field) && field.getName().startsWith("KVM_")) {
           assertEquals(constant(field.getName()), value(field), field.getName());
@@ -217,8 +218,7 @@ class LayoutTest {
     if (name.equals("SIZEOF")) {
       return ((MemoryLayout) invoke(struct, "layout")).byteSize();
     }
-    String prefix =
-        nested.keySet().stream().filter(name::startsWith).findFirst().orElse("");
+    String prefix = nested.keySet().stream().filter(name::startsWith).findFirst().orElse("");
     Class<?> type = nested.getOrDefault(prefix, struct);
     String field = name.substring(prefix.length()).toLowerCase(Locale.ROOT);
     boolean isExit = type.getEnclosingClass() == kvm_run.class;

@@ -52,29 +52,17 @@ class StructPropertyTest {
   Arbitrary<Segment> segments() {
     Arbitrary<Boolean> flag = Arbitraries.of(true, false);
     return Arbitraries.longs()
-        .flatMap(
-            base ->
-                Combinators.combine(
-                        Arbitraries.integers(),
-                        Arbitraries.integers().between(0, 0xffff),
-                        Arbitraries.integers().between(0, 15),
-                        Arbitraries.integers().between(0, 3),
-                        flag.list().ofSize(7))
-                    .as(
-                        (limit, selector, type, dpl, f) ->
-                            new Segment(
-                                base,
-                                limit,
-                                selector,
-                                type,
-                                f.get(0),
-                                dpl,
-                                f.get(1),
-                                f.get(2),
-                                f.get(3),
-                                f.get(4),
-                                f.get(5),
-                                f.get(6))));
+        .flatMap(base ->
+            Combinators.combine(
+                    Arbitraries.integers(),
+                    Arbitraries.integers().between(0, 0xffff),
+                    Arbitraries.integers().between(0, 15),
+                    Arbitraries.integers().between(0, 3),
+                    flag.list().ofSize(7))
+                .as((limit, selector, type, dpl, f) ->
+                    new Segment(
+                        base, limit, selector, type, f.get(0), dpl, f.get(1), f.get(2), f.get(3),
+                        f.get(4), f.get(5), f.get(6))));
   }
 
   @Property
@@ -185,8 +173,15 @@ class StructPropertyTest {
     };
     MemorySegment g = s.segment();
     long[] generated = {
-      kvm_sregs.cr0(g), kvm_sregs.cr2(g), kvm_sregs.cr3(g), kvm_sregs.cr4(g), kvm_sregs.cr8(g),
-      kvm_sregs.efer(g), kvm_sregs.apic_base(g), s.gdtBase(), s.idtBase()
+      kvm_sregs.cr0(g),
+      kvm_sregs.cr2(g),
+      kvm_sregs.cr3(g),
+      kvm_sregs.cr4(g),
+      kvm_sregs.cr8(g),
+      kvm_sregs.efer(g),
+      kvm_sregs.apic_base(g),
+      s.gdtBase(),
+      s.idtBase()
     };
     assertEquals(longs(v), longs(own));
     assertEquals(longs(v), longs(generated));

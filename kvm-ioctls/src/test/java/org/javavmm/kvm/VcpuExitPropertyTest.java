@@ -112,12 +112,7 @@ class VcpuExitPropertyTest {
     assertEquals(size, exit.mmioSize());
     assertEquals(data & (-1L >>> (64 - 8 * size)), exit.mmioData());
     assertEquals(
-        "MMIO "
-            + (write ? "write" : "read")
-            + " gpa=0x"
-            + Long.toHexString(gpa)
-            + " size="
-            + size,
+        "MMIO " + (write ? "write" : "read") + " gpa=0x" + Long.toHexString(gpa) + " size=" + size,
         exit.toString());
     exit.setMmioData(~data);
     assertEquals(~data & (-1L >>> (64 - 8 * size)), exit.mmioData());
