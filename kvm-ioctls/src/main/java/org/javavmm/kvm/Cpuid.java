@@ -118,19 +118,23 @@ public record Cpuid(List<Entry> entries) {
         throw new KvmException(
             ioctl + "(nent=" + MAX_ENTRIES + ")", Errno.E2BIG, "KVM answered nent=" + n);
       }
-      List<Entry> entries = new ArrayList<>(n);
-      for (long at = ENTRIES; at < ENTRIES + (long) n * SIZEOF_ENTRY; at += SIZEOF_ENTRY) {
-        entries.add(
-            new Entry(
-                struct.get(U32, at + ENTRY_FUNCTION),
-                struct.get(U32, at + ENTRY_INDEX),
-                struct.get(U32, at + ENTRY_FLAGS),
-                struct.get(U32, at + ENTRY_EAX),
-                struct.get(U32, at + ENTRY_EBX),
-                struct.get(U32, at + ENTRY_ECX),
-                struct.get(U32, at + ENTRY_EDX)));
-      }
-      return new Cpuid(entries);
+      return fromStruct(struct, n);
     }
+  }
+
+  static Cpuid fromStruct(MemorySegment struct, int count) {
+    List<Entry> entries = new ArrayList<>(count);
+    for (long at = ENTRIES; at < ENTRIES + (long) count * SIZEOF_ENTRY; at += SIZEOF_ENTRY) {
+      entries.add(
+          new Entry(
+              struct.get(U32, at + ENTRY_FUNCTION),
+              struct.get(U32, at + ENTRY_INDEX),
+              struct.get(U32, at + ENTRY_FLAGS),
+              struct.get(U32, at + ENTRY_EAX),
+              struct.get(U32, at + ENTRY_EBX),
+              struct.get(U32, at + ENTRY_ECX),
+              struct.get(U32, at + ENTRY_EDX)));
+    }
+    return new Cpuid(entries);
   }
 }

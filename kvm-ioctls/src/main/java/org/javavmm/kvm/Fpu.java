@@ -39,13 +39,16 @@ public final class Fpu {
     return this;
   }
 
-  /** {@return the SSE control and status register} */
+  /**
+   * {@return the SSE control and status register}. KVM on x86 neither sets nor returns it here: it
+   * gives 0, and a new vCPU has the processor's 0x1f80.
+   */
   public int mxcsr() {
     return segment.get(ValueLayout.JAVA_INT, MXCSR);
   }
 
   /**
-   * Sets the SSE control and status register.
+   * Sets the SSE control and status register, which KVM on x86 ignores.
    *
    * @param value the value
    * @return this

@@ -53,7 +53,7 @@ public final class Kvm implements AutoCloseable {
       int version = kvm.apiVersion();
       if (version != API_VERSION) {
         throw new KvmException(
-            "KVM_GET_API_VERSION()",
+            "KVM_GET_API_VERSION(" + path + ")",
             Errno.EINVAL,
             "the version is " + version + ", must be " + API_VERSION);
       }
@@ -81,8 +81,9 @@ public final class Kvm implements AutoCloseable {
    * @throws KvmException if the file is not KVM
    */
   public int apiVersion() throws KvmException {
-    return check(
-        Ioctl.ioctl(fd, KvmIoctl.KVM_GET_API_VERSION.number, 0), "KVM_GET_API_VERSION()", "");
+    int result = Ioctl.ioctl(fd, KvmIoctl.KVM_GET_API_VERSION.number, 0);
+    String meaning = result == -Errno.ENOTTY ? "this file is not KVM" : "";
+    return check(result, "KVM_GET_API_VERSION(" + fd.name() + ")", meaning);
   }
 
   /**

@@ -30,6 +30,9 @@ import org.jspecify.annotations.Nullable;
  * ExitReason#REENTER}), never one too few.
  */
 public final class Vcpu implements AutoCloseable {
+  /** The host's memory behind the access is broken. */
+  private static final int EHWPOISON = 133;
+
   private static final VarHandle REQUEST;
 
   static {
@@ -147,7 +150,8 @@ public final class Vcpu implements AutoCloseable {
 
   private ExitReason failed(int errno) throws KvmException {
     // This exit comes with an error: KVM could not resolve an access of the guest.
-    if (errno == Errno.EFAULT && exit.rawReason() == ExitReason.MEMORY_FAULT.number()) {
+    boolean memory = errno == Errno.EFAULT || errno == EHWPOISON;
+    if (memory && exit.rawReason() == ExitReason.MEMORY_FAULT.number()) {
       return ExitReason.MEMORY_FAULT;
     }
     String meaning =
@@ -282,7 +286,7 @@ public final class Vcpu implements AutoCloseable {
   }
 
   /**
-   * Sets model-specific registers, all or none that follow the first refused.
+   * Sets model-specific registers one after another, up to the first that KVM refuses.
    *
    * @param msrs the registers and their values
    * @throws KvmException naming the register at which KVM stopped
@@ -290,7 +294,7 @@ public final class Vcpu implements AutoCloseable {
   public void setMsrs(Msrs msrs) throws KvmException {
     try (Arena arena = Arena.ofConfined()) {
       int result = Kvm.call(fd, KvmIoctl.KVM_SET_MSRS, msrs.toStruct(arena));
-      checkMsrs("KVM_SET_MSRS", result, msrs);
+      checkMsrs(KvmIoctl.KVM_SET_MSRS, result, msrs);
     }
   }
 
@@ -306,26 +310,23 @@ public final class Vcpu implements AutoCloseable {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment struct = msrs.toStruct(arena);
       int result = Kvm.call(fd, KvmIoctl.KVM_GET_MSRS, struct);
-      checkMsrs("KVM_GET_MSRS", result, msrs);
+      checkMsrs(KvmIoctl.KVM_GET_MSRS, result, msrs);
       return Msrs.fromStruct(struct, indexes.length);
     }
   }
 
-  private void checkMsrs(String ioctl, int result, Msrs msrs) throws KvmException {
+  private void checkMsrs(KvmIoctl ioctl, int result, Msrs msrs) throws KvmException {
     int n = msrs.entries().size();
     String call = ioctl + "(vcpu=" + id + ", nmsrs=" + n + ")";
     Kvm.check(result, call, "");
     if (result < n) {
       Msrs.Entry refused = msrs.entries().get(result);
+      String msr =
+          "stopped at number " + result + ", MSR 0x" + Integer.toHexString(refused.index());
       throw new KvmException(
           call,
           Errno.EINVAL,
-          "stopped at number "
-              + result
-              + ", MSR 0x"
-              + Integer.toHexString(refused.index())
-              + " = 0x"
-              + Long.toHexString(refused.data()));
+          ioctl == KvmIoctl.KVM_SET_MSRS ? msr + " = 0x" + Long.toHexString(refused.data()) : msr);
     }
   }
 
@@ -368,8 +369,7 @@ public final class Vcpu implements AutoCloseable {
       ioctl(KvmIoctl.KVM_TRANSLATE, struct);
       return struct.get(ValueLayout.JAVA_BYTE, TranslationLayout.VALID) == 0
           ? OptionalLong.empty()
-          : OptionalLong.of(
-              struct.get(ValueLayout.JAVA_LONG, TranslationLayout.PHYSICAL_ADDRESS));
+          : OptionalLong.of(struct.get(ValueLayout.JAVA_LONG, TranslationLayout.PHYSICAL_ADDRESS));
     }
   }
 

@@ -140,7 +140,8 @@ public final class Vm implements AutoCloseable {
       config.set(U32, PitConfigLayout.FLAGS, speakerDummy ? 1 : 0);
       result = Kvm.call(fd, KvmIoctl.KVM_CREATE_PIT2, config);
     }
-    Kvm.check(result, "KVM_CREATE_PIT2(flags=" + (speakerDummy ? 1 : 0) + ")", "");
+    String meaning = result == -Errno.ENOENT ? "create the interrupt controllers first" : "";
+    Kvm.check(result, "KVM_CREATE_PIT2(flags=" + (speakerDummy ? 1 : 0) + ")", meaning);
   }
 
   /**
@@ -235,15 +236,23 @@ public final class Vm implements AutoCloseable {
   /**
    * Closes the vCPUs and the VM. Closing twice is safe.
    *
-   * @throws IllegalStateException if a thread is still attached to a vCPU
+   * @throws IllegalStateException if another living thread is attached to a vCPU; then the VM stays
+   *     open
    */
   @Override
   public void close() {
-    List<Vcpu> all;
-    synchronized (this) {
-      all = List.copyOf(vcpus);
+    while (true) {
+      List<Vcpu> left;
+      synchronized (this) {
+        // Under the lock, so that no vCPU is created that would outlive the VM's descriptor.
+        if (vcpus.isEmpty()) {
+          fd.close();
+          return;
+        }
+        left = List.copyOf(vcpus);
+      }
+      // Not under the lock: a vCPU that closes itself takes its own lock first and then this one.
+      left.forEach(Vcpu::close);
     }
-    all.forEach(Vcpu::close);
-    fd.close();
   }
 }

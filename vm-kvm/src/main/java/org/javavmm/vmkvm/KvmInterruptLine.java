@@ -31,7 +31,7 @@ public final class KvmInterruptLine implements InterruptLine, AutoCloseable {
     EventFd event = EventFd.create("interrupt " + gsi);
     try {
       vm.registerIrqfd(event, gsi);
-    } catch (KvmException e) {
+    } catch (KvmException | RuntimeException e) {
       event.close();
       throw e;
     }
@@ -43,6 +43,11 @@ public final class KvmInterruptLine implements InterruptLine, AutoCloseable {
     return gsi;
   }
 
+  /**
+   * {@inheritDoc}
+   *
+   * @throws IllegalStateException if closed
+   */
   @Override
   public void trigger() {
     event.signal();
@@ -54,7 +59,7 @@ public final class KvmInterruptLine implements InterruptLine, AutoCloseable {
    * @throws IllegalStateException if KVM refuses
    */
   @Override
-  public void close() {
+  public synchronized void close() {
     if (event.fd().isClosed()) {
       return;
     }

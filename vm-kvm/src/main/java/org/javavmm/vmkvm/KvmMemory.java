@@ -30,6 +30,7 @@ public final class KvmMemory implements AutoCloseable {
    * @param memory the memory
    * @return the slots; closing them before the VM is closed takes the memory away from the guest
    * @throws KvmException if KVM refuses a slot; then no slot is left
+   * @throws IllegalStateException if the VM or the memory is closed; then no slot is left
    */
   public static KvmMemory attach(Vm vm, GuestMemory memory) throws KvmException {
     KvmMemory slots = new KvmMemory(vm);
@@ -37,7 +38,7 @@ public final class KvmMemory implements AutoCloseable {
       for (GuestRegion region : memory.regions()) {
         slots.add(region);
       }
-    } catch (KvmException e) {
+    } catch (KvmException | RuntimeException e) {
       slots.close();
       throw e;
     }
@@ -49,7 +50,7 @@ public final class KvmMemory implements AutoCloseable {
     Lease lease = region.lease("KVM slot " + number);
     try {
       vm.setUserMemoryRegion(number, 0, region.gpa(), region.size(), lease.hva());
-    } catch (KvmException e) {
+    } catch (KvmException | RuntimeException e) {
       lease.close();
       throw e;
     }
