@@ -118,8 +118,7 @@ public final class KernelModules {
     return List.copyOf(order);
   }
 
-  private void visit(String name, Set<String> order, Set<String> path)
-      throws LabException {
+  private void visit(String name, Set<String> order, Set<String> path) throws LabException {
     if (order.contains(name) || (isBuiltIn(name) && !files.containsKey(name))) {
       return;
     }

@@ -229,7 +229,7 @@ public final class Lab {
     String kernel = "6.1";
     Path directory = Path.of("").toAbsolutePath();
     Map<String, String> environment = defaultEnvironment();
-    Duration startLimit = Duration.ofSeconds(120);
+    Duration startLimit = Duration.ofMinutes(2);
     Consumer<String> progress = line -> System.err.println("lab: " + line);
     @Nullable DebianPackages packages;
     @Nullable InputStream stdin;

@@ -15,6 +15,7 @@ import java.util.List;
 public final class LabException extends IOException {
   @Serial private static final long serialVersionUID = 1L;
 
+  private final String message;
   private final transient List<String> console;
 
   /**
@@ -24,17 +25,26 @@ public final class LabException extends IOException {
    */
   public LabException(String message) {
     super(message);
+    this.message = message;
     this.console = List.of();
   }
 
   LabException(String message, Throwable cause) {
     super(message, cause);
+    this.message = message;
     this.console = List.of();
   }
 
   LabException(String message, List<String> console) {
     super(message);
+    this.message = message;
     this.console = List.copyOf(console);
+  }
+
+  /** {@return what went wrong, in one line} */
+  @Override
+  public String getMessage() {
+    return message;
   }
 
   /** {@return the last lines that the lab's kernel and its programs printed, oldest first} */

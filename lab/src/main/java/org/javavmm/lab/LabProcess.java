@@ -77,7 +77,7 @@ public final class LabProcess implements AutoCloseable {
     DebianPackages packages = lab.settings.packages();
     KernelPackage kernel = packages.cloudKernel(lab.settings.kernel);
     Path image = LabImage.get(packages, lab.settings.kernel, kernel, lab.settings.progress);
-    LabFolder folder = LabFolder.create();
+    LabFolder folder = LabFolder.create(packages.tools());
     LabProcess process = new LabProcess(lab, terminal, stderrTerminal, folder);
     try {
       process.boot(packages.tools(), kernel, image, command);
@@ -153,6 +153,8 @@ public final class LabProcess implements AutoCloseable {
       folder.removeVirtiofsdRecord();
       if (files.isAlive() && closed.getCount() > 0) {
         startQemu(tools, kernel, servers);
+      } else {
+        closeAll(servers); // Nobody will connect.
       }
       started.countDown();
       closed.await();
