@@ -18,18 +18,20 @@ final class HelloCommand {
 
   static int run(Options options, PrintStream out, PrintStream err)
       throws IOException, InterruptedException {
-    boolean lab =
-        switch (options.kvm()) {
-          case LAB -> true;
-          case HOST -> false;
-          // This guest needs no more than any KVM has.
-          case AUTO -> !hostHasKvm(err);
-        };
-    if (lab) {
+    if (useLab(options, err)) {
       return LabRun.ofThisProcess(options.verbose()).run();
     }
     HelloVmm.run(out);
     return 0;
+  }
+
+  static boolean useLab(Options options, PrintStream err) throws UsageException {
+    return switch (options.kvm()) {
+      case LAB -> true;
+      case HOST -> false;
+      // This guest needs no more than any KVM has.
+      case AUTO -> !hostHasKvm(err);
+    };
   }
 
   private static boolean hostHasKvm(PrintStream err) {

@@ -8,7 +8,6 @@ import java.io.PrintStream;
 import org.javavmm.kvm.KvmException;
 import org.javavmm.lab.LabException;
 import org.javavmm.loader.LoaderException;
-import picocli.CommandLine.ParameterException;
 
 /**
  * The command {@code vmm}: picks the monitor, and turns what goes wrong into one line and a status.
@@ -52,17 +51,17 @@ public final class Main {
     try {
       switch (command) {
         case "hello" -> {
-          Options options = Options.parse(HelloCommand.spec(), args);
+          Options options = Options.parse(args);
           verbose = options.verbose();
           return options.helpPrinted(out) ? 0 : HelloCommand.run(options, out, err);
         }
         case "linux" -> {
-          Options options = Options.parse(LinuxCommand.spec(), args);
+          Options options = Options.parse(args);
           verbose = options.verbose();
           return options.helpPrinted(out) ? 0 : LinuxCommand.run(options, err);
         }
         case "lab" -> {
-          Options options = Options.parse(LabCommand.spec(), args);
+          Options options = Options.parse(args);
           verbose = options.verbose();
           return options.helpPrinted(out) ? 0 : LabCommand.run(options);
         }
@@ -76,8 +75,6 @@ public final class Main {
         default -> throw new UsageException("unknown command '" + command + "'; see vmm --help");
       }
     } catch (UsageException | LoaderException | KvmException | LabException e) {
-      return failed(err, e, 2, verbose);
-    } catch (ParameterException e) {
       return failed(err, e, 2, verbose);
     } catch (IOException | RuntimeException e) {
       return failed(err, e, 1, verbose);

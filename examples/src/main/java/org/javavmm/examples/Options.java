@@ -5,9 +5,11 @@ import java.io.PrintStream;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 
 /**
@@ -15,9 +17,9 @@ import picocli.CommandLine.ParseResult;
  * reflection would cost a short monitor's start-up dearly.
  */
 final class Options {
-  private final ParseResult result;
+  private final @Nullable ParseResult result;
 
-  private Options(ParseResult result) {
+  private Options(@Nullable ParseResult result) {
     this.result = result;
   }
 
@@ -61,15 +63,35 @@ final class Options {
         .build();
   }
 
-  static Options parse(CommandSpec spec, String[] args) {
-    CommandLine commandLine = new CommandLine(spec);
-    commandLine.setOverwrittenOptionsAllowed(false);
-    return new Options(commandLine.parseArgs(Arrays.copyOfRange(args, 1, args.length)));
+  /**
+   * Parses what follows the command. Where nothing does, picocli is not even loaded: its classes are
+   * of a version that the start-up archive cannot hold, and cost more than a small monitor's run.
+   */
+  static Options parse(String[] args) throws UsageException {
+    if (args.length == 1) {
+      return new Options(null);
+    }
+    try {
+      CommandLine commandLine = new CommandLine(spec(args[0]));
+      commandLine.setOverwrittenOptionsAllowed(false);
+      return new Options(commandLine.parseArgs(Arrays.copyOfRange(args, 1, args.length)));
+    } catch (ParameterException e) {
+      throw new UsageException(e.getMessage(), e);
+    }
+  }
+
+  private static CommandSpec spec(String command) {
+    return switch (command) {
+      case "hello" -> HelloCommand.spec();
+      case "linux" -> LinuxCommand.spec();
+      case "lab" -> LabCommand.spec();
+      default -> throw new IllegalArgumentException("no command " + command);
+    };
   }
 
   /** Prints the help if it was asked for. */
   boolean helpPrinted(PrintStream out) {
-    if (result.isUsageHelpRequested()) {
+    if (result != null && result.isUsageHelpRequested()) {
       result.commandSpec().commandLine().usage(out);
       return true;
     }
@@ -77,16 +99,18 @@ final class Options {
   }
 
   boolean verbose() {
-    return result.hasMatchedOption("--verbose");
+    return result != null && result.hasMatchedOption("--verbose");
   }
 
   Optional<String> get(String option) {
-    return Optional.ofNullable(result.<String>matchedOptionValue(option, null));
+    return result == null
+        ? Optional.empty()
+        : Optional.ofNullable(result.<@Nullable String>matchedOptionValue(option, null));
   }
 
   /** The arguments that are not options. */
   List<String> rest() {
-    return result.hasMatchedPositional(0)
+    return result != null && result.hasMatchedPositional(0)
         ? result.<List<String>>matchedPositionalValue(0, List.of())
         : List.of();
   }
