@@ -7,4 +7,6 @@ module org.javavmm.superio {
   requires transitive org.javavmm.event;
   requires transitive org.javavmm.sys;
   requires static org.jspecify;
+
+  exports org.javavmm.superio;
 }
