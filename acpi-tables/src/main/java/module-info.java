@@ -4,4 +4,6 @@
 @org.jspecify.annotations.NullMarked
 module org.javavmm.acpi {
   requires static org.jspecify;
+
+  exports org.javavmm.acpi;
 }

@@ -4,6 +4,7 @@
 @org.jspecify.annotations.NullMarked
 module org.javavmm.kvm {
   requires transitive org.javavmm.sys;
-  requires org.javavmm.bindings;
   requires static org.jspecify;
+
+  exports org.javavmm.kvm;
 }

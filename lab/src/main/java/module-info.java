@@ -3,7 +3,7 @@
 /** A machine with real KVM inside QEMU, for hosts without one. */
 @org.jspecify.annotations.NullMarked
 module org.javavmm.lab {
-  requires transitive org.javavmm.loader;
-  requires transitive org.javavmm.sys;
   requires static org.jspecify;
+
+  exports org.javavmm.lab;
 }

@@ -5,4 +5,6 @@
 module org.javavmm.loader {
   requires transitive org.javavmm.memory;
   requires static org.jspecify;
+
+  exports org.javavmm.loader;
 }

@@ -7,4 +7,6 @@ module org.javavmm.arch {
   requires transitive org.javavmm.memory;
   requires transitive org.javavmm.device;
   requires static org.jspecify;
+
+  exports org.javavmm.arch;
 }

@@ -7,4 +7,6 @@ module org.javavmm.vmkvm {
   requires transitive org.javavmm.device;
   requires transitive org.javavmm.memory;
   requires static org.jspecify;
+
+  exports org.javavmm.vmkvm;
 }

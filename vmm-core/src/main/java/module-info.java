@@ -10,4 +10,6 @@ module org.javavmm.vmm {
   requires transitive org.javavmm.acpi;
   requires transitive org.javavmm.event;
   requires static org.jspecify;
+
+  exports org.javavmm.vmm;
 }

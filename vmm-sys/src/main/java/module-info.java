@@ -3,7 +3,6 @@
 /** The system call boundary of java-vmm: the only hand-written module that calls native code. */
 @org.jspecify.annotations.NullMarked
 module org.javavmm.sys {
-  requires org.javavmm.bindings;
   requires jdk.unsupported;
   requires static org.jspecify;
 

@@ -69,7 +69,7 @@ public final class Bus {
    *
    * @param deviceName its name, for messages
    * @param start the first address of its range
-   * @param size the size of its range, positive
+   * @param size the size of its range in bytes, positive
    * @param device the device
    * @throws IllegalArgumentException if the range exceeds the bus or overlaps another device's,
    *     which the message names
@@ -121,40 +121,66 @@ public final class Bus {
   }
 
   /**
-   * The guest reads.
+   * The guest reads. An access is unclaimed where no device's range holds the whole of it, and
+   * where its width is none that devices know: KVM splits an access that crosses a page, and its
+   * parts may be 3, 5, 6 or 7 bytes wide.
    *
    * @param address the first byte's address
-   * @param size the width in bytes: 1, 2, 4 or 8
-   * @return the value; all ones where no device claims the whole access
+   * @param size the width in bytes, 1 to 8
+   * @return the value, with zeroes above its {@code size} bytes; all ones if unclaimed
+   * @throws IllegalArgumentException if {@code size} is out of range
    */
   public long read(long address, int size) {
+    long mask = mask(size);
     Ranges map = ranges;
-    int i = map.find(address);
-    if (i < 0 || Long.compareUnsigned(map.lasts[i] - address, size - 1) < 0) {
+    int i = claimant(map, address, size);
+    if (i < 0) {
       unclaimed.increment();
-      return -1L >>> (64 - 8 * size);
+      return mask;
     }
-    return map.devices[i].read(address - map.starts[i], size);
+    return map.devices[i].read(address - map.starts[i], size) & mask;
   }
 
   /**
-   * The guest writes. Where no device claims the whole access, nothing happens.
+   * The guest writes. An access that is unclaimed, as {@link #read} says, does nothing.
    *
    * @param address the first byte's address
-   * @param size the width in bytes: 1, 2, 4 or 8
-   * @param value the value in the low {@code size} bytes; the rest is zero
+   * @param size the width in bytes, 1 to 8
+   * @param value the value in the low {@code size} bytes; the rest is ignored
+   * @throws IllegalArgumentException if {@code size} is out of range
    */
   public void write(long address, int size, long value) {
+    long mask = mask(size);
     Ranges map = ranges;
-    int i = map.find(address);
-    if (i < 0 || Long.compareUnsigned(map.lasts[i] - address, size - 1) < 0) {
+    int i = claimant(map, address, size);
+    if (i < 0) {
       unclaimed.increment();
       return;
     }
-    map.devices[i].write(address - map.starts[i], size, value);
+    map.devices[i].write(address - map.starts[i], size, value & mask);
   }
 
-  /** {@return how many accesses no device claimed} */
+  /** All ones of {@code size} bytes. */
+  private static long mask(int size) {
+    if (size < 1 || size > 8) {
+      throw new IllegalArgumentException("size=" + size + " is not in 1..8");
+    }
+    return -1L >>> (64 - 8 * size);
+  }
+
+  /** The index of the device that takes an access, or -1. */
+  private static int claimant(Ranges map, long address, int size) {
+    if (Integer.bitCount(size) != 1) {
+      return -1;
+    }
+    int i = map.find(address);
+    if (i < 0 || Long.compareUnsigned(map.lasts[i] - address, size - 1) < 0) {
+      return -1;
+    }
+    return i;
+  }
+
+  /** {@return how many accesses no device claimed so far} */
   public long unclaimedAccesses() {
     return unclaimed.sum();
   }

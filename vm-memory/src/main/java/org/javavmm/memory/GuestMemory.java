@@ -44,6 +44,11 @@ public abstract sealed class GuestMemory implements AutoCloseable
       long last() {
         return gpa + size - 1;
       }
+
+      @Override
+      public String toString() {
+        return "region " + name + "(gpa=0x" + Long.toHexString(gpa) + ", size=" + size + ")";
+      }
     }
 
     private final List<Plan> plans = new ArrayList<>();
@@ -57,27 +62,25 @@ public abstract sealed class GuestMemory implements AutoCloseable
      * @param gpa the guest-physical address of its first byte, a multiple of 4096
      * @param size its size in bytes, a positive multiple of 4096
      * @return this builder
-     * @throws IllegalArgumentException if address or size are not as said, if the region exceeds
-     *     2^64, or if it overlaps another
+     * @throws IllegalArgumentException if size or address are not as said, if the region exceeds
+     *     2^64, or if it overlaps another, which the message names
      */
     public Builder anonymous(String name, long gpa, long size) {
-      String numbers =
-          "region " + name + "(gpa=0x" + Long.toHexString(gpa) + ", size=" + size + ")";
+      Plan plan = new Plan(name, gpa, size);
       if (size <= 0 || (size & 0xfff) != 0) {
         throw new IllegalArgumentException(
-            numbers + ": size is not a positive multiple of 4096 bytes");
+            plan + ": size is not a positive multiple of 4096 bytes");
       }
       if ((gpa & 0xfff) != 0) {
-        throw new IllegalArgumentException(numbers + ": gpa is not a multiple of 4096");
+        throw new IllegalArgumentException(plan + ": gpa is not a multiple of 4096");
       }
       if (Long.compareUnsigned(gpa + (size - 1), gpa) < 0) {
-        throw new IllegalArgumentException(numbers + ": end exceeds 2^64");
+        throw new IllegalArgumentException(plan + ": end exceeds 2^64");
       }
-      Plan plan = new Plan(name, gpa, size);
       for (Plan other : plans) {
         if (Long.compareUnsigned(plan.gpa, other.last()) <= 0
             && Long.compareUnsigned(other.gpa, plan.last()) <= 0) {
-          throw new IllegalArgumentException(numbers + ": overlaps region " + other.name);
+          throw new IllegalArgumentException(plan + ": overlaps " + other);
         }
       }
       plans.add(plan);
@@ -121,7 +124,7 @@ public abstract sealed class GuestMemory implements AutoCloseable
 
   private GuestMemoryException.Reason reason(
       long gpa, long length, @Nullable RuntimeException cause) {
-    if (cause instanceof IllegalStateException) {
+    if (cause instanceof IllegalStateException || isClosed()) {
       return GuestMemoryException.Reason.CLOSED;
     }
     if (length != 0 && Long.compareUnsigned(gpa + (length - 1), gpa) < 0) {
@@ -136,13 +139,28 @@ public abstract sealed class GuestMemory implements AutoCloseable
         : GuestMemoryException.Reason.HOLE;
   }
 
+  /** Whether the memory is closed, wholly or for now in part. */
+  final boolean isClosed() {
+    for (GuestRegion region : regions) {
+      if (!region.segment().scope().isAlive()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   static void checkAligned(long gpa, int width, Access access) {
     if ((gpa & (width - 1)) != 0) {
       throw new GuestMemoryException(gpa, width, access, GuestMemoryException.Reason.ALIGNMENT);
     }
   }
 
-  /** Copies a range that was checked; only a close in between can make it fail. */
+  /**
+   * Copies a piece of a range that was checked; only a close in between can make it fail.
+   *
+   * @param gpa the address of the whole range, for the fault
+   * @param whole the length of the whole range, for the fault
+   */
   final void copy(
       MemorySegment source,
       long sourceOffset,
@@ -150,15 +168,16 @@ public abstract sealed class GuestMemory implements AutoCloseable
       long targetOffset,
       long length,
       long gpa,
+      long whole,
       Access access) {
     try {
       MemorySegment.copy(source, sourceOffset, target, targetOffset, length);
     } catch (IllegalStateException e) {
       // The other side's memory may be closed as well; that is the caller's mistake.
-      if (regions.getFirst().segment().scope().isAlive()) {
+      if (!isClosed()) {
         throw e;
       }
-      throw fault(gpa, length, access, e);
+      throw fault(gpa, whole, access, e);
     }
   }
 
@@ -299,6 +318,8 @@ public abstract sealed class GuestMemory implements AutoCloseable
    * @param gpa the first byte's address
    * @param target where the bytes go; filled whole
    * @throws GuestMemoryException if the range is not in memory; nothing was copied
+   * @throws IllegalArgumentException if {@code target} is read-only
+   * @throws IllegalStateException if {@code target} was freed
    */
   public abstract void read(long gpa, MemorySegment target);
 
@@ -308,6 +329,7 @@ public abstract sealed class GuestMemory implements AutoCloseable
    * @param gpa the first byte's address
    * @param source the bytes; copied whole
    * @throws GuestMemoryException if the range is not in memory; nothing was copied
+   * @throws IllegalStateException if {@code source} was freed
    */
   public abstract void write(long gpa, MemorySegment source);
 
@@ -322,8 +344,9 @@ public abstract sealed class GuestMemory implements AutoCloseable
   public abstract void fill(long gpa, long length, byte value);
 
   /**
-   * {@return a view of a range that lies in one region, with the memory's own lifetime}. An access
-   * through it costs a bounds check and nothing more.
+   * {@return a view of a range that lies in one region, with the memory's own lifetime} An access
+   * through it costs a bounds check and nothing more, and fails as those of {@link MemorySegment}
+   * do: with an {@link IllegalStateException} once the memory is closed.
    *
    * @param gpa the first byte's address
    * @param length the length in bytes, unsigned
@@ -356,7 +379,13 @@ public abstract sealed class GuestMemory implements AutoCloseable
   /**
    * Unmaps all regions, or none: leased memory cannot be closed. Closing twice is safe.
    *
-   * @throws IllegalStateException if a region is leased; the message names the holders
+   * <p>A thread that is accessing the memory meanwhile gets a fault ({@code CLOSED}); a copy may
+   * have been done in part by then.
+   *
+   * @throws IllegalStateException if a region is leased; the message names the holders. Or if the
+   *     JDK itself uses a region at this moment, as a channel does that reads into a buffer of it:
+   *     then the other regions are unmapped, no lease is given any more, and a later close unmaps
+   *     the rest
    */
   @Override
   public final synchronized void close() {
@@ -370,7 +399,17 @@ public abstract sealed class GuestMemory implements AutoCloseable
       closing.forEach(GuestRegion::cancelClosing);
       throw e;
     }
-    regions.forEach(GuestRegion::unmap);
+    IllegalStateException failure = null;
+    for (GuestRegion region : regions) {
+      try {
+        region.unmap();
+      } catch (IllegalStateException e) {
+        failure = new IllegalStateException(region + " is in use by the JDK", e);
+      }
+    }
+    if (failure != null) {
+      throw failure;
+    }
   }
 
   @Override

@@ -13,7 +13,7 @@ public final class GuestMemoryException extends RuntimeException {
 
   /** Why an access is not possible. */
   public enum Reason {
-    /** The address, or a later byte of the range, lies between two regions. */
+    /** The address, or a later byte of the range, lies between two regions or below the first. */
     HOLE,
     /** The range begins or ends beyond the last region. */
     END_OF_MEMORY,
@@ -21,9 +21,9 @@ public final class GuestMemoryException extends RuntimeException {
     REGION_BOUNDARY,
     /** Address plus length exceeds 2^64. */
     OVERFLOW,
-    /** An ordered access to an address that is not a multiple of its width. */
+    /** An ordered access to an address that is not a multiple of its width; checked first. */
     ALIGNMENT,
-    /** The memory was closed. */
+    /** The memory was closed; it has no other faults from then on but {@link #ALIGNMENT}. */
     CLOSED
   }
 

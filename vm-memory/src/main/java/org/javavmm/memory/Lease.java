@@ -12,6 +12,7 @@ package org.javavmm.memory;
 public final class Lease implements AutoCloseable {
   private final GuestRegion region;
   private final String holder;
+  private volatile boolean ended;
 
   Lease(GuestRegion region, String holder) {
     this.region = region;
@@ -28,14 +29,22 @@ public final class Lease implements AutoCloseable {
     return holder;
   }
 
-  /** {@return the host virtual address of the region's first byte, for the kernel} */
+  /**
+   * {@return the host virtual address of the region's first byte, for the kernel}
+   *
+   * @throws IllegalStateException if the lease has ended
+   */
   public long hva() {
+    if (ended) {
+      throw new IllegalStateException(this + " has ended");
+    }
     return region.hva();
   }
 
   /** Ends the lease. Closing twice is safe. */
   @Override
   public void close() {
+    ended = true;
     region.end(this);
   }
 

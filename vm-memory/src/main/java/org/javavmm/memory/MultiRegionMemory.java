@@ -226,7 +226,7 @@ final class MultiRegionMemory extends GuestMemory {
     while (done < length) {
       int i = find(gpa + done);
       long n = inRegion(i, gpa + done, length - done);
-      copy(segments[i], gpa + done - starts[i], target, done, n, gpa, Access.READ);
+      copy(segments[i], gpa + done - starts[i], target, done, n, gpa, length, Access.READ);
       done += n;
     }
   }
@@ -239,7 +239,7 @@ final class MultiRegionMemory extends GuestMemory {
     while (done < length) {
       int i = find(gpa + done);
       long n = inRegion(i, gpa + done, length - done);
-      copy(source, done, segments[i], gpa + done - starts[i], n, gpa, Access.WRITE);
+      copy(source, done, segments[i], gpa + done - starts[i], n, gpa, length, Access.WRITE);
       done += n;
     }
   }
@@ -265,11 +265,9 @@ final class MultiRegionMemory extends GuestMemory {
     if (length == 0) {
       return segments[0].asSlice(0, 0);
     }
-    check(gpa, length, Access.READ);
-    int i = find(gpa);
-    if (inRegion(i, gpa, length) != length) {
-      throw new GuestMemoryException(
-          gpa, length, Access.READ, GuestMemoryException.Reason.REGION_BOUNDARY);
+    int i = region(gpa, length, Access.READ);
+    if (isClosed() || inRegion(i, gpa, length) != length) {
+      throw fault(gpa, length, Access.READ, null);
     }
     return segments[i].asSlice(gpa - starts[i], length);
   }

@@ -159,7 +159,7 @@ final class SingleRegionMemory extends GuestMemory {
     long length = target.byteSize();
     check(gpa, length, Access.READ);
     if (length != 0) {
-      copy(segment, gpa - base, target, 0, length, gpa, Access.READ);
+      copy(segment, gpa - base, target, 0, length, gpa, length, Access.READ);
     }
   }
 
@@ -168,7 +168,7 @@ final class SingleRegionMemory extends GuestMemory {
     long length = source.byteSize();
     check(gpa, length, Access.WRITE);
     if (length != 0) {
-      copy(source, 0, segment, gpa - base, length, gpa, Access.WRITE);
+      copy(source, 0, segment, gpa - base, length, gpa, length, Access.WRITE);
     }
   }
 
@@ -189,7 +189,9 @@ final class SingleRegionMemory extends GuestMemory {
     if (length == 0) {
       return segment.asSlice(0, 0);
     }
-    check(gpa, length, Access.READ);
+    if (isClosed() || !contains(gpa, length)) {
+      throw fault(gpa, length, Access.READ, null);
+    }
     return segment.asSlice(gpa - base, length);
   }
 }

@@ -4,6 +4,7 @@ package org.javavmm.sys;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.ref.Reference;
 import java.nio.ByteOrder;
 
 /**
@@ -83,6 +84,7 @@ public final class Epoll implements AutoCloseable {
    * @param target the descriptor
    * @param interest the events to report, or-ed
    * @param data what {@link #data} returns with its events
+   * @throws IllegalStateException if this or {@code target} is closed
    * @throws SystemCallException {@code EEXIST} if it is watched already, {@code EPERM} if its kind
    *     cannot be watched (a plain file)
    */
@@ -96,6 +98,7 @@ public final class Epoll implements AutoCloseable {
    * @param target the descriptor
    * @param interest the events to report, or-ed
    * @param data what {@link #data} returns with its events
+   * @throws IllegalStateException if this or {@code target} is closed
    * @throws SystemCallException {@code ENOENT} if it is not watched
    */
   public void modify(OwnedFd target, int interest, long data) throws SystemCallException {
@@ -103,9 +106,12 @@ public final class Epoll implements AutoCloseable {
   }
 
   /**
-   * Stops watching a descriptor.
+   * Stops watching a descriptor. To be called before {@code target} is closed: the kernel forgets a
+   * watch by itself only when the last descriptor of the file is gone, which a fork or a dup
+   * delays.
    *
    * @param target the descriptor
+   * @throws IllegalStateException if this or {@code target} is closed
    * @throws SystemCallException {@code ENOENT} if it is not watched
    */
   public void remove(OwnedFd target) throws SystemCallException {
@@ -153,6 +159,8 @@ public final class Epoll implements AutoCloseable {
       n = Libc.callInt(EPOLL_WAIT, epoll, events.address(), capacity, timeoutMillis);
     } finally {
       fd.release();
+      // The kernel wrote by address: keep the memory alive until it has.
+      Reference.reachabilityFence(events);
     }
     if (n >= 0) {
       return n;
@@ -167,6 +175,7 @@ public final class Epoll implements AutoCloseable {
    * {@return the events of an entry, or-ed}
    *
    * @param index the entry, less than what {@link #await} returned
+   * @throws IndexOutOfBoundsException if {@code index} is negative or not less than the capacity
    */
   public int events(int index) {
     return events.get(U32, (long) index * EpollEventLayout.SIZEOF + EpollEventLayout.EVENTS);
@@ -176,6 +185,7 @@ public final class Epoll implements AutoCloseable {
    * {@return the data with which an entry's descriptor was added}
    *
    * @param index the entry, less than what {@link #await} returned
+   * @throws IndexOutOfBoundsException if {@code index} is negative or not less than the capacity
    */
   public long data(int index) {
     return events.get(U64, (long) index * EpollEventLayout.SIZEOF + EpollEventLayout.DATA);

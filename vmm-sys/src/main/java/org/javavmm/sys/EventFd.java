@@ -14,12 +14,16 @@ public final class EventFd implements AutoCloseable {
   private static final int EFD_NONBLOCK = 0x800;
   private static final int EFD_CLOEXEC = 0x80000;
 
+  private static final MemorySegment ONE = Arena.global().allocateFrom(ValueLayout.JAVA_LONG, 1);
+
+  /** One per thread, so that {@link #drain} allocates nothing. */
+  private static final ThreadLocal<MemorySegment> COUNT =
+      ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(ValueLayout.JAVA_LONG));
+
   private final OwnedFd fd;
-  private final MemorySegment one;
 
   private EventFd(OwnedFd fd) {
     this.fd = fd;
-    this.one = Arena.ofAuto().allocateFrom(ValueLayout.JAVA_LONG, 1);
   }
 
   /**
@@ -48,7 +52,7 @@ public final class EventFd implements AutoCloseable {
    * @throws IllegalStateException if closed
    */
   public void signal() {
-    long n = fd.write(one);
+    long n = fd.write(ONE);
     // EAGAIN: the counter is full, so whoever waits is awake already.
     if (n < 0 && n != -Errno.EAGAIN) {
       throw new IllegalStateException(
@@ -57,17 +61,15 @@ public final class EventFd implements AutoCloseable {
   }
 
   /**
-   * Reads the counter and sets it to 0.
+   * Reads the counter and sets it to 0. Allocates nothing.
    *
    * @return the number of signals since the last read; 0 if none
    * @throws IllegalStateException if closed
    */
   public long drain() {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment count = arena.allocate(ValueLayout.JAVA_LONG);
-      long n = fd.read(count);
-      return n == Long.BYTES ? count.get(ValueLayout.JAVA_LONG, 0) : 0;
-    }
+    MemorySegment count = COUNT.get();
+    // Fewer bytes can only be EAGAIN: nothing was signalled.
+    return fd.read(count) == Long.BYTES ? count.get(ValueLayout.JAVA_LONG, 0) : 0;
   }
 
   /** Closes the descriptor. Closing twice is safe. */

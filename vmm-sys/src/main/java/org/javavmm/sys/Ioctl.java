@@ -36,12 +36,10 @@ public final class Ioctl {
    * @param argument the structure, in native memory and as large as the ioctl asks for
    * @return the result, or {@code -errno}
    * @throws IllegalArgumentException if {@code argument} is not native memory
-   * @throws IllegalStateException if {@code fd} is closed
+   * @throws IllegalStateException if {@code argument} was freed, or if {@code fd} is closed
    */
   public static int ioctl(OwnedFd fd, long request, MemorySegment argument) {
-    if (!argument.isNative()) {
-      throw new IllegalArgumentException("an ioctl's structure must be native memory");
-    }
+    Libc.checkPassable(argument);
     try {
       return ioctl(fd, request, argument.address());
     } finally {
@@ -79,8 +77,12 @@ public final class Ioctl {
      *
      * @param argument the argument
      * @return the result, or {@code -errno}
+     * @throws IllegalStateException if this was closed
      */
     public int call(long argument) {
+      if (!open) {
+        throw new IllegalStateException("repeated ioctl is closed: " + fd);
+      }
       return Libc.intResult(
           (int) Libc.call(errno, IOCTL, number, request, argument, 0, 0, 0, 0), errno);
     }

@@ -4,7 +4,6 @@ package org.javavmm.sys;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import org.javavmm.bindings.linux.linux_h;
 
 /**
  * A real-time signal that does nothing but end a blocking system call with {@code EINTR}: how a
@@ -18,6 +17,8 @@ public final class KickSignal {
   private static final MemorySegment SIGACTION = Libc.function("sigaction");
   private static final MemorySegment SIGEMPTYSET = Libc.function("sigemptyset");
   private static final MemorySegment GETPID = Libc.function("getpid");
+  private static final MemorySegment GETTID = Libc.function("gettid");
+  private static final MemorySegment TGKILL = Libc.function("tgkill");
 
   /** SIGRTMIN is 34 in glibc; the JVM uses none of the real-time signals. */
   private static final int SIGNAL = 34 + 6;
@@ -58,7 +59,7 @@ public final class KickSignal {
     if (Thread.currentThread().isVirtual()) {
       throw new IllegalStateException("a virtual thread cannot be kicked; use a platform thread");
     }
-    return (int) Libc.syscall(linux_h.SYS_gettid(), 0, 0, 0);
+    return Libc.callInt(GETTID, 0);
   }
 
   /**
@@ -66,9 +67,9 @@ public final class KickSignal {
    *
    * @param threadId from {@link #currentThreadId}; the caller makes sure that this thread has not
    *     ended, for its id may be another's by then
-   * @return 0, or {@code -errno}
+   * @return 0, or {@code -errno}: {@code ESRCH} if no such thread is left
    */
   public static int send(int threadId) {
-    return (int) Libc.syscall(linux_h.SYS_tgkill(), PID, threadId, SIGNAL);
+    return Libc.callInt(TGKILL, PID, threadId, SIGNAL);
   }
 }

@@ -50,6 +50,22 @@ final class Libc {
     return Arena.ofAuto().allocate(CAPTURE_LAYOUT);
   }
 
+  /**
+   * Checks memory whose address is about to be given to the kernel. What the kernel is told is only
+   * a number: on freed memory it would work on whatever is there now.
+   *
+   * @throws IllegalArgumentException if it is not native memory
+   * @throws IllegalStateException if it was freed
+   */
+  static void checkPassable(MemorySegment memory) {
+    if (!memory.isNative()) {
+      throw new IllegalArgumentException("memory for a system call must be native memory");
+    }
+    if (!memory.scope().isAlive()) {
+      throw new IllegalStateException("memory for a system call was freed");
+    }
+  }
+
   /** Calls a function that returns {@code int}. */
   static int callInt(MemorySegment f, long a, long b, long c, long d, long e, long g) {
     MemorySegment errno = ERRNO.get();
@@ -76,13 +92,6 @@ final class Libc {
   static long callLong(MemorySegment f, long a, long b, long c, long d, long e, long g) {
     MemorySegment errno = ERRNO.get();
     long result = call(errno, f, a, b, c, d, e, g, 0);
-    return result == -1 ? -errno.get(ValueLayout.JAVA_INT, 0) : result;
-  }
-
-  /** Makes a system call for which libc has no function. */
-  static long syscall(long number, long a, long b, long c) {
-    MemorySegment errno = ERRNO.get();
-    long result = call(errno, Syscall.FUNCTION, number, a, b, c, 0, 0, 0);
     return result == -1 ? -errno.get(ValueLayout.JAVA_INT, 0) : result;
   }
 
@@ -113,10 +122,5 @@ final class Libc {
 
   static int intResult(int result, MemorySegment errno) {
     return result == -1 ? -errno.get(ValueLayout.JAVA_INT, 0) : result;
-  }
-
-  /** Looked up by the few who need it. */
-  private static final class Syscall {
-    static final MemorySegment FUNCTION = function("syscall");
   }
 }

@@ -53,6 +53,7 @@ public final class Mapping implements AutoCloseable {
    * @throws SystemCallException if the kernel has no room for it
    */
   public static Mapping anonymous(long size) throws SystemCallException {
+    checkSize(size);
     return map(size, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, "anonymous");
   }
 
@@ -68,6 +69,7 @@ public final class Mapping implements AutoCloseable {
    * @throws SystemCallException if the file cannot be mapped so
    */
   public static Mapping shared(OwnedFd fd, long offset, long size) throws SystemCallException {
+    checkSize(size);
     if (offset < 0) {
       throw new IllegalArgumentException("offset=" + offset + " is negative");
     }
@@ -79,11 +81,14 @@ public final class Mapping implements AutoCloseable {
     }
   }
 
-  private static Mapping map(long size, int flags, int fd, long offset, String what)
-      throws SystemCallException {
+  private static void checkSize(long size) {
     if (size <= 0) {
       throw new IllegalArgumentException("size=" + size + " is not positive");
     }
+  }
+
+  private static Mapping map(long size, int flags, int fd, long offset, String what)
+      throws SystemCallException {
     long address = Libc.callLong(MMAP, 0, size, PROT_READ | PROT_WRITE, flags, fd, offset);
     if (address < 0) {
       throw new SystemCallException(
@@ -107,7 +112,12 @@ public final class Mapping implements AutoCloseable {
     return segment.byteSize();
   }
 
-  /** Unmaps the memory. Closing twice is safe. */
+  /**
+   * Unmaps the memory. Closing twice is safe.
+   *
+   * @throws IllegalStateException if the JDK itself holds the segment at this moment, as a channel
+   *     does that reads into a buffer of it; nothing was unmapped
+   */
   @Override
   public synchronized void close() {
     if (arena.scope().isAlive()) {

@@ -2,10 +2,12 @@
 package org.javavmm.sys;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.lang.ref.Reference;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -25,6 +27,7 @@ public final class OwnedFd implements AutoCloseable {
   private static final MemorySegment WRITE = Libc.function("write");
 
   private static final int O_RDWR = 2;
+  private static final int O_NOCTTY = 0x100;
   private static final int O_NONBLOCK = 0x800;
   private static final int O_CLOEXEC = 0x80000;
 
@@ -44,12 +47,16 @@ public final class OwnedFd implements AutoCloseable {
   private final int number;
   private final String name;
 
+  /** False for a view of what belongs to the process as a whole. */
+  private final boolean owned;
+
   @SuppressWarnings("UnusedVariable") // through STATE
   private volatile int state;
 
-  OwnedFd(int number, String name) {
+  private OwnedFd(int number, String name, boolean owned) {
     this.number = number;
     this.name = name;
+    this.owned = owned;
   }
 
   /**
@@ -64,14 +71,15 @@ public final class OwnedFd implements AutoCloseable {
   }
 
   /**
-   * Opens a terminal or another file that may block, read-write, close-on-exec and non-blocking.
+   * Opens a terminal or another file that may block, read-write, close-on-exec and non-blocking. A
+   * terminal opened so does not become the process's controlling terminal.
    *
    * @param path the file's path
    * @return the descriptor
    * @throws SystemCallException if the file cannot be opened
    */
   public static OwnedFd openNonBlocking(String path) throws SystemCallException {
-    return open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK, "O_RDWR | O_NONBLOCK");
+    return open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, "O_RDWR | O_NONBLOCK");
   }
 
   static OwnedFd open(String path, int flags, String flagNames) throws SystemCallException {
@@ -82,7 +90,7 @@ public final class OwnedFd implements AutoCloseable {
     if (fd < 0) {
       throw new SystemCallException("open(" + path + ", " + flagNames + ")", -fd);
     }
-    return new OwnedFd(fd, path);
+    return new OwnedFd(fd, path, true);
   }
 
   /**
@@ -97,7 +105,7 @@ public final class OwnedFd implements AutoCloseable {
     if (number < 0) {
       throw new IllegalArgumentException("not a file descriptor: " + number + " (" + name + ")");
     }
-    return new OwnedFd(number, name);
+    return new OwnedFd(number, name, true);
   }
 
   /**
@@ -109,9 +117,9 @@ public final class OwnedFd implements AutoCloseable {
    */
   public static OwnedFd standardStream(int number) {
     return switch (number) {
-      case 0 -> new OwnedFd(0, "standard input");
-      case 1 -> new OwnedFd(1, "standard output");
-      case 2 -> new OwnedFd(2, "standard error");
+      case 0 -> new OwnedFd(0, "standard input", false);
+      case 1 -> new OwnedFd(1, "standard output", false);
+      case 2 -> new OwnedFd(2, "standard error", false);
       default -> throw new IllegalArgumentException("not a standard stream: " + number);
     };
   }
@@ -156,7 +164,10 @@ public final class OwnedFd implements AutoCloseable {
     return number;
   }
 
-  /** Leaves a call entered by {@link #acquire}; the last one out closes a closed descriptor. */
+  /**
+   * Leaves a call entered by {@link #acquire}; the last one out closes a closed descriptor. To be
+   * called once for each {@link #acquire}.
+   */
   public void release() {
     int before = (int) STATE.getAndAdd(this, -1);
     if (before == (CLOSED | 1)) {
@@ -167,53 +178,67 @@ public final class OwnedFd implements AutoCloseable {
   /**
    * Reads into memory.
    *
-   * @param buffer where the bytes go; native memory
+   * @param buffer where the bytes go; native memory, which nobody may free during the call
    * @return the number of bytes, 0 at the end of the file, or {@code -errno}
-   * @throws IllegalStateException if closed
+   * @throws IllegalArgumentException if {@code buffer} is not native memory or is read-only
+   * @throws IllegalStateException if {@code buffer} was freed, or if closed
    */
   public long read(MemorySegment buffer) {
+    if (buffer.isReadOnly()) {
+      throw new IllegalArgumentException("a buffer to read into must not be read-only");
+    }
     return transfer(READ, buffer);
   }
 
   /**
    * Writes memory.
    *
-   * @param buffer the bytes; native memory
+   * @param buffer the bytes; native memory, which nobody may free during the call
    * @return the number of bytes written, which may be fewer than given, or {@code -errno}
-   * @throws IllegalStateException if closed
+   * @throws IllegalArgumentException if {@code buffer} is not native memory
+   * @throws IllegalStateException if {@code buffer} was freed, or if closed
    */
   public long write(MemorySegment buffer) {
     return transfer(WRITE, buffer);
   }
 
   private long transfer(MemorySegment function, MemorySegment buffer) {
-    if (!buffer.isNative()) {
-      throw new IllegalArgumentException("a buffer for a system call must be native memory");
-    }
+    Libc.checkPassable(buffer);
     int fd = acquire();
     try {
       return Libc.callLong(function, fd, buffer.address(), buffer.byteSize(), 0, 0, 0);
     } finally {
       release();
       // The kernel saw only the address: keep the memory alive until the call is over.
-      java.lang.ref.Reference.reachabilityFence(buffer);
+      Reference.reachabilityFence(buffer);
     }
   }
 
   /**
    * Writes all of the memory, waiting if the descriptor is non-blocking and full.
    *
-   * @param buffer the bytes; native memory
-   * @throws SystemCallException if a write fails
-   * @throws IllegalStateException if closed
+   * @param buffer the bytes; native memory, which nobody may free during the call
+   * @throws IllegalArgumentException if {@code buffer} is not native memory
+   * @throws IllegalStateException if {@code buffer} was freed, or if closed
+   * @throws SystemCallException if a write fails; earlier parts may have been written
+   * @throws InterruptedIOException if the thread is interrupted while it waits; the interrupt stays
+   *     set, and {@code bytesTransferred} says how much was written
    */
   public void writeFully(MemorySegment buffer) throws IOException {
     long done = 0;
     while (done < buffer.byteSize()) {
       long n = write(buffer.asSlice(done));
-      if (n >= 0) {
+      if (n > 0) {
         done += n;
-      } else if (n == -Errno.EAGAIN) {
+      } else if (n == 0 || n == -Errno.EAGAIN) {
+        if (Thread.currentThread().isInterrupted()) {
+          // Parking would return at once from here on: a busy loop that nobody could end.
+          InterruptedIOException e =
+              new InterruptedIOException(
+                  "write(" + name + ") interrupted after " + done + " of " + buffer.byteSize());
+          e.bytesTransferred = (int) Math.min(done, Integer.MAX_VALUE);
+          throw e;
+        }
         LockSupport.parkNanos(200_000);
       } else if (n != -Errno.EINTR) {
         throw new SystemCallException(
@@ -232,7 +257,7 @@ public final class OwnedFd implements AutoCloseable {
   }
 
   private void closeNumber() {
-    if (number > 2) {
+    if (owned) {
       // The number is free whatever close(2) answers, so there is nothing to do about an error.
       var _ = Libc.callInt(CLOSE, number);
     }

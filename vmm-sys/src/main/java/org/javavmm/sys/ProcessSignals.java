@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.javavmm.sys;
 
+import java.util.Collections;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.Map;
@@ -42,15 +43,22 @@ public final class ProcessSignals implements AutoCloseable {
   /**
    * Catches signals until closed.
    *
+   * <p>One source per signal at a time: a second one takes the signal away from the first until it
+   * is closed. INT, TERM and HUP stay ignored where the process was started so, by {@code nohup}
+   * for example: the JVM keeps to that.
+   *
    * @param kinds which ones
    * @return the source, whose {@link #event} is signalled when one arrives
-   * @throws IllegalArgumentException if the JVM was told to leave one of them alone ({@code -Xrs})
    * @throws SystemCallException if the process has no descriptor left
+   * @throws IllegalArgumentException if the JVM was told to leave one of them alone ({@code -Xrs})
    */
   public static ProcessSignals open(Kind... kinds) throws SystemCallException {
+    // Each once: a second registration would take our own handler for the one to restore.
+    Set<Kind> distinct = EnumSet.noneOf(Kind.class);
+    Collections.addAll(distinct, kinds);
     ProcessSignals signals = new ProcessSignals(EventFd.create("process signals"));
     try {
-      for (Kind kind : kinds) {
+      for (Kind kind : distinct) {
         Signal signal = new Signal(kind.name());
         signals.previous.put(signal, Signal.handle(signal, ignored -> signals.arrived(kind)));
       }
@@ -63,9 +71,13 @@ public final class ProcessSignals implements AutoCloseable {
 
   private void arrived(Kind kind) {
     synchronized (pending) {
+      // The JVM runs handlers on threads of their own, the last one perhaps after close().
+      if (event.fd().isClosed()) {
+        return;
+      }
       pending.add(kind);
+      event.signal();
     }
-    event.signal();
   }
 
   /** {@return the event that says that {@link #take} has something} */
@@ -73,7 +85,11 @@ public final class ProcessSignals implements AutoCloseable {
     return event;
   }
 
-  /** {@return the signals that arrived since the last call, each once} */
+  /**
+   * {@return the signals that arrived since the last call, each once}
+   *
+   * @throws IllegalStateException if closed
+   */
   public Set<Kind> take() {
     var _ = event.drain();
     synchronized (pending) {
@@ -91,6 +107,8 @@ public final class ProcessSignals implements AutoCloseable {
     }
     closed = true;
     previous.forEach(Signal::handle);
-    event.close();
+    synchronized (pending) {
+      event.close();
+    }
   }
 }

@@ -4,13 +4,15 @@ package org.javavmm.sys;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import org.javavmm.bindings.linux.linux_h;
 
 /**
  * A pseudo-terminal: this process holds the controlling side, a terminal program opens the
  * {@linkplain #path other side}. Non-blocking. Thread-safe.
  */
 public final class Pty implements AutoCloseable {
+  static final long TIOCSPTLCK = 0x4004_5431L;
+  static final long TIOCGPTN = 0x8004_5430L;
+
   private final OwnedFd controller;
   private final String path;
 
@@ -29,8 +31,8 @@ public final class Pty implements AutoCloseable {
     OwnedFd controller = OwnedFd.openNonBlocking("/dev/ptmx");
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment value = arena.allocate(ValueLayout.JAVA_INT);
-      check(Ioctl.ioctl(controller, linux_h.TIOCSPTLCK(), value), "TIOCSPTLCK");
-      check(Ioctl.ioctl(controller, linux_h.TIOCGPTN(), value), "TIOCGPTN");
+      check(Ioctl.ioctl(controller, TIOCSPTLCK, value), "TIOCSPTLCK");
+      check(Ioctl.ioctl(controller, TIOCGPTN, value), "TIOCGPTN");
       String path = "/dev/pts/" + value.get(ValueLayout.JAVA_INT, 0);
       // Raw before anybody opens it: the modes belong to the pair and are kept.
       var _ = Terminal.raw(controller);

@@ -4,7 +4,7 @@ package org.javavmm.sys;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import org.javavmm.bindings.linux.linux_h;
+import java.lang.ref.Reference;
 
 /**
  * A terminal in raw mode: each key arrives at once and unchanged, Ctrl-C included, and nothing is
@@ -19,6 +19,7 @@ public final class Terminal implements AutoCloseable {
   private static final MemorySegment TCSETATTR = Libc.function("tcsetattr");
   private static final MemorySegment CFMAKERAW = Libc.function("cfmakeraw");
   private static final int TCSADRAIN = 1;
+  static final long TIOCGWINSZ = 0x5413L;
 
   /**
    * The size of a terminal's window.
@@ -41,6 +42,7 @@ public final class Terminal implements AutoCloseable {
    * {@return whether a descriptor is a terminal}
    *
    * @param fd the descriptor
+   * @throws IllegalStateException if {@code fd} is closed
    */
   public static boolean isTerminal(OwnedFd fd) {
     int number = fd.acquire();
@@ -56,25 +58,28 @@ public final class Terminal implements AutoCloseable {
    *
    * @param fd the terminal, which stays the caller's
    * @return what restores it
+   * @throws IllegalStateException if {@code fd} is closed
    * @throws SystemCallException {@code ENOTTY} if it is not a terminal
    */
   public static Terminal raw(OwnedFd fd) throws SystemCallException {
     int number = fd.acquire();
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment saved = Arena.ofAuto().allocate(TermiosLayout.SIZEOF_TERMIOS, 8);
-      check(Libc.callInt(TCGETATTR, number, saved.address()), "tcgetattr", fd);
+      check(Libc.callInt(TCGETATTR, number, saved.address()), "tcgetattr(" + fd + ")");
       MemorySegment raw = arena.allocate(TermiosLayout.SIZEOF_TERMIOS, 8).copyFrom(saved);
       var _ = Libc.callInt(CFMAKERAW, raw.address());
-      check(Libc.callInt(TCSETATTR, number, TCSADRAIN, raw.address()), "tcsetattr", fd);
+      check(
+          Libc.callInt(TCSETATTR, number, TCSADRAIN, raw.address()),
+          "tcsetattr(" + fd + ", TCSADRAIN)");
       return new Terminal(fd, saved);
     } finally {
       fd.release();
     }
   }
 
-  private static void check(int result, String call, OwnedFd fd) throws SystemCallException {
+  private static void check(int result, String call) throws SystemCallException {
     if (result < 0) {
-      throw new SystemCallException(call + "(" + fd + ")", -result);
+      throw new SystemCallException(call, -result);
     }
   }
 
@@ -82,31 +87,41 @@ public final class Terminal implements AutoCloseable {
    * {@return the size of a terminal's window}
    *
    * @param fd the terminal
+   * @throws IllegalStateException if {@code fd} is closed
    * @throws SystemCallException {@code ENOTTY} if it is not a terminal
    */
   public static WindowSize windowSize(OwnedFd fd) throws SystemCallException {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment size = arena.allocate(TermiosLayout.SIZEOF_WINSIZE, 8);
-      check(Ioctl.ioctl(fd, linux_h.TIOCGWINSZ(), size), "ioctl(TIOCGWINSZ)", fd);
+      check(Ioctl.ioctl(fd, TIOCGWINSZ, size), "ioctl(" + fd + ", TIOCGWINSZ)");
       return new WindowSize(
           Short.toUnsignedInt(size.get(ValueLayout.JAVA_SHORT, TermiosLayout.WS_ROW)),
           Short.toUnsignedInt(size.get(ValueLayout.JAVA_SHORT, TermiosLayout.WS_COL)));
     }
   }
 
-  /** Restores the modes found. Closing twice is safe. */
+  /**
+   * Restores the modes found. Closing twice is safe; so is closing after the descriptor was closed,
+   * but then nothing can be restored.
+   */
   @Override
   public synchronized void close() {
-    if (closed || fd.isClosed()) {
+    if (closed) {
       return;
     }
     closed = true;
-    int number = fd.acquire();
+    int number;
+    try {
+      number = fd.acquire();
+    } catch (IllegalStateException e) {
+      return;
+    }
     try {
       // A terminal that is gone needs no modes.
       var _ = Libc.callInt(TCSETATTR, number, TCSADRAIN, saved.address());
     } finally {
       fd.release();
+      Reference.reachabilityFence(saved);
     }
   }
 }

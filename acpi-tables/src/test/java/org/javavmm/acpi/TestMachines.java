@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.javavmm.acpi;
+
+import static org.javavmm.acpi.Aml.FieldUnit.skip;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.javavmm.acpi.Madt.ProcessorState;
+
+/** Table sets whose bytes are held in golden files and read by iasl. */
+enum TestMachines {
+  /** One processor, one serial port: the least that boots. */
+  MINIMAL {
+    @Override
+    AcpiTables tables() {
+      return AcpiTables.builder()
+          .add(fadt().build())
+          .add(
+              Madt.builder()
+                  .processor(0, 0, ProcessorState.ENABLED)
+                  .ioApic(0, 0xfec0_0000L, 0)
+                  .build())
+          .add(Dsdt.of(Aml.scope("\\_SB", ComPort.COM1.device()), Aml.sleepState(5, 5)))
+          .build();
+    }
+  },
+
+  /** Four processors, four serial ports with an interrupt each, a timer override, NMI. */
+  FOUR_PORTS {
+    @Override
+    AcpiTables tables() {
+      Madt.Builder madt = Madt.builder().pcatCompat();
+      for (int i = 0; i < 4; i++) {
+        madt.processor(i, 2L * i, i == 3 ? ProcessorState.ONLINE_CAPABLE : ProcessorState.ENABLED);
+      }
+      madt.ioApic(0, 0xfec0_0000L, 0)
+          .interruptSourceOverride(0, 2)
+          .interruptSourceOverride(9, 9, Trigger.LEVEL, Polarity.ACTIVE_HIGH)
+          .interruptSourceOverride(10, 10, Trigger.EDGE, Polarity.ACTIVE_LOW)
+          .localApicNmi(1);
+      return AcpiTables.builder()
+          .ids(new OemIds("VMM", "FOURPORT", 0x20260101, "TEST", 7))
+          .add(madt.build())
+          .add(
+              Dsdt.of(
+                  Aml.scope(
+                      "\\_SB",
+                      ComPort.COM1.device(),
+                      ComPort.COM2.device(
+                          AmlResource.irq(3, Trigger.EDGE, Polarity.ACTIVE_HIGH, Sharing.SHARED)),
+                      ComPort.COM3.device(
+                          AmlResource.interrupt(
+                              16, Trigger.EDGE, Polarity.ACTIVE_HIGH, Sharing.EXCLUSIVE)),
+                      ComPort.COM4.device(
+                          AmlResource.interrupt(
+                              17, Trigger.LEVEL, Polarity.ACTIVE_LOW, Sharing.SHARED))),
+                  Aml.sleepState(5, 5)))
+          .add(
+              fadt()
+                  .bootArch(Fadt.BootArch.I8042, Fadt.BootArch.LEGACY_DEVICES)
+                  .flags(Fadt.Flag.HEADLESS)
+                  .hypervisorVendor("JAVAVMM")
+                  .build())
+          .build();
+    }
+  },
+
+  /** More processors than xAPIC ids, two I/O APICs, no reset or sleep register. */
+  X2APIC {
+    @Override
+    AcpiTables tables() {
+      Madt.Builder madt = Madt.builder().localApicNmi(1);
+      for (int i = 250; i < 260; i++) {
+        madt.processor(i - 250, i, ProcessorState.ENABLED);
+      }
+      madt.processor(0x1_0000, 0xffff_fffeL, ProcessorState.DISABLED);
+      return AcpiTables.builder()
+          .add(Fadt.hardwareReduced().build())
+          .add(Dsdt.of(Aml.name("EMPT", Aml.string(""))))
+          .add(madt.ioApic(0, 0xfec0_0000L, 0).ioApic(1, 0xfec1_0000L, 24).build())
+          .build();
+    }
+  },
+
+  /** Devices on a memory-mapped bus, in two SSDTs that have package lengths of 1 to 3 bytes. */
+  VIRTIO_MMIO {
+    @Override
+    AcpiTables tables() {
+      List<AmlTerm> devices = new ArrayList<>();
+      for (int i = 0; i < 64; i++) {
+        devices.add(
+            Aml.device(
+                "V%03X".formatted(i),
+                Aml.name("_HID", Aml.string("LNRO0005")),
+                Aml.name("_UID", Aml.integer(i)),
+                Aml.name("_CCA", Aml.integer(1)),
+                Aml.name(
+                    "_CRS",
+                    Aml.resourceTemplate(
+                        AmlResource.memory32Fixed(0xd000_0000L + 0x1000L * i, 0x1000, true),
+                        AmlResource.interrupt(
+                            5 + i, Trigger.EDGE, Polarity.ACTIVE_HIGH, Sharing.EXCLUSIVE)))));
+      }
+      return AcpiTables.builder()
+          .add(fadt().build())
+          .add(Dsdt.of(Aml.sleepState(5, 5)))
+          .add(Ssdt.of("VIRTIO0", Aml.scope("\\_SB", devices.subList(0, 4))))
+          .add(Ssdt.of("VIRTIO1", Aml.scope("\\_SB", devices.subList(4, 64))))
+          .build();
+    }
+  },
+
+  /** Methods, fields and every constant. */
+  METHODS {
+    @Override
+    AcpiTables tables() {
+      List<AmlData> many =
+          IntStream.range(0, 300).mapToObj(i -> Aml.integer(1L << (i % 64))).toList();
+      AmlTerm events =
+          Aml.device(
+              "GED",
+              Aml.name("_HID", Aml.string("ACPI0013")),
+              Aml.name(
+                  "_CRS",
+                  Aml.resourceTemplate(
+                      AmlResource.interrupt(
+                          20, Trigger.EDGE, Polarity.ACTIVE_HIGH, Sharing.EXCLUSIVE))),
+              Aml.operationRegion("REGS", AddressSpace.SYSTEM_IO, 0x620, 8),
+              Aml.field(
+                  "REGS",
+                  Aml.FieldAccess.BYTE,
+                  false,
+                  Aml.FieldUpdate.WRITE_AS_ZEROS,
+                  new Aml.FieldUnit("EVTS", 8),
+                  skip(8),
+                  new Aml.FieldUnit("ACK", 8)),
+              Aml.serializedMethod(
+                  "_EVT",
+                  1,
+                  Aml.store(Aml.path("EVTS"), Aml.local(0)),
+                  Aml.ifElse(
+                      Aml.equal(Aml.arg(0), Aml.integer(20)),
+                      List.of(
+                          Aml.ifThen(
+                              Aml.and(Aml.local(0), Aml.integer(2)),
+                              Aml.notify(Aml.path("\\_SB.PWRB"), Aml.integer(0x80))),
+                          Aml.or(Aml.local(0), Aml.integer(1), Aml.path("ACK"))),
+                      List.of(Aml.call("TEST", Aml.arg(0), Aml.local(0))))),
+              Aml.method(
+                  "TEST",
+                  2,
+                  Aml.ifThen(
+                      Aml.not(Aml.greater(Aml.arg(0), Aml.arg(1))),
+                      Aml.returnValue(Aml.integer(-1))),
+                  Aml.ifThen(
+                      Aml.less(Aml.arg(1), Aml.integer(0x1234_5678L)),
+                      Aml.returnValue(Aml.call("^^PWRB._STA"))),
+                  Aml.returnValue(Aml.integer(0))));
+      AmlTerm button =
+          Aml.device(
+              "PWRB",
+              Aml.name("_HID", Aml.eisaId("PNP0C0C")),
+              Aml.name("_UID", Aml.integer(0)),
+              Aml.method("_STA", 0, Aml.returnValue(Aml.integer(0xf))));
+      return AcpiTables.builder()
+          .add(fadt().build())
+          .add(
+              Dsdt.of(
+                  Aml.scope("\\_SB", button, events),
+                  Aml.name("BUFF", Aml.buffer(new byte[] {1, 2, 3, 4, 5, 6, 7, 8})),
+                  Aml.name(
+                      "PACK",
+                      Aml.pkg(
+                          Aml.string("text"),
+                          Aml.path("\\_SB.PWRB"),
+                          Aml.integer(0xff),
+                          Aml.integer(0x100),
+                          Aml.integer(0x1_0000),
+                          Aml.integer(0x1_0000_0000L),
+                          Aml.pkg(Aml.integer(1)))),
+                  Aml.name("MANY", Aml.pkg(many)),
+                  Aml.sleepState(5, 5)))
+          .build();
+    }
+  };
+
+  /** The methods that the machines' AML calls, with the number of their arguments. */
+  static final Map<String, Integer> CALLED = Map.of("TEST", 2, "^^PWRB._STA", 0);
+
+  abstract AcpiTables tables();
+
+  PlacedTables placed() {
+    return tables().place(0xe_0000, 0x2_0000);
+  }
+
+  static Fadt.Builder fadt() {
+    return Fadt.hardwareReduced()
+        .resetRegister(GenericAddress.ioByte(0x600), 1)
+        .sleepRegisters(GenericAddress.ioByte(0x600), GenericAddress.ioByte(0x600));
+  }
+}

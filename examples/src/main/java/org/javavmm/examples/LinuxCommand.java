@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.javavmm.examples;
+
+import java.io.IOException;
+import java.io.PrintStream;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.javavmm.lab.DebianPackages;
+import org.javavmm.lab.KernelPackage;
+import org.javavmm.loader.BootPlan;
+import org.javavmm.loader.CommandLine;
+import org.javavmm.loader.Initrd;
+import org.javavmm.loader.KernelImage;
+import org.javavmm.loader.LoaderException;
+import org.javavmm.loader.X86Layout;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Model.CommandSpec;
+
+/**
+ * {@code vmm linux}: checks all that the user gave, makes the plan of the boot, chooses the KVM and
+ * starts {@link LinuxVmm}.
+ */
+final class LinuxCommand {
+  private static final long DEFAULT_MEMORY = 512L << 20;
+  private static final long MIN_MEMORY = 1L << 20;
+  private static final long MAX_MEMORY = 4L << 40;
+  private static final int MAX_CPUS = 254;
+
+  /** COMMAND_LINE_SIZE of x86, without the final zero. */
+  private static final long DEBIAN_COMMAND_LINE = 2047;
+
+  private LinuxCommand() {}
+
+  static CommandSpec spec() {
+    return Options.command(
+            "linux",
+            "Boots a Linux kernel with a shell on the serial console. Without --kernel it is"
+                + " Debian's cloud kernel, without --initrd a busybox; both are fetched once."
+                + " Ctrl-A x ends the VM, Ctrl-A h tells more.")
+        .addOption(Options.value("--kernel", "FILE", "a bzImage, or an ELF vmlinux"))
+        .addOption(Options.value("--initrd", "FILE", "an initramfs, used as it is"))
+        .addOption(
+            Options.value(
+                "--cmdline", "TEXT", "parameters for the kernel, after those of the monitor"))
+        .addOption(Options.value("--memory", "SIZE", "the guest's memory, by default 512M"))
+        .addOption(Options.value("--cpus", "N", "the guest's CPUs, by default 1"))
+        .addOption(
+            Options.value(
+                "--command",
+                "CMD",
+                "run CMD in the guest's shell instead: its output, errors and status become ours;"
+                    + " its standard input is empty. With --initrd our init and busybox are added to"
+                    + " that initramfs"))
+        .addOption(Options.kvmOption());
+  }
+
+  static int run(Options options, PrintStream err) throws IOException, InterruptedException {
+    // All that the user gave, before anything is fetched, built or started.
+    final long memory = options.size("--memory", DEFAULT_MEMORY, MIN_MEMORY, MAX_MEMORY);
+    final int cpus = options.number("--cpus", 1, 1, MAX_CPUS);
+    final KvmChoice kvm = options.kvm();
+    final Optional<String> command = options.get("--command");
+    if (command.isPresent() && command.get().isBlank()) {
+      throw new UsageException("--command: is empty");
+    }
+    CommandLine cmdline = cmdline(options);
+    Optional<String> kernelFile = options.get("--kernel");
+    Optional<String> initrdFile = options.get("--initrd");
+    KernelImage kernel = kernelFile.isPresent() ? KernelImage.read(path(kernelFile.get())) : null;
+    Initrd initrd = initrdFile.isPresent() ? Initrd.read(path(initrdFile.get())) : null;
+    if (kernel != null) {
+      // Most of what can be wrong shows without our own initramfs.
+      var _ = plan(memory, kernel, initrd, cmdline);
+    } else {
+      cmdline.checkLength(DEBIAN_COMMAND_LINE);
+    }
+
+    DebianPackages packages = DebianPackages.ofUser(new Progress("vmm"));
+    if (kernel == null || initrd == null || command.isPresent()) {
+      KernelPackage debian = packages.cloudKernel("6.1");
+      if (kernel == null) {
+        kernel = KernelImage.read(debian.vmlinuz());
+      }
+      if (initrd == null || command.isPresent()) {
+        Initrd own = Initrd.read(GuestInitramfs.build(packages, debian));
+        initrd = initrd == null ? own : initrd.join(own);
+      }
+      if (command.isPresent()) {
+        byte[] archive = GuestInitramfs.command(command.get());
+        initrd = initrd.join(Initrd.of("--command", MemorySegment.ofArray(archive)));
+      }
+    }
+    BootPlan plan = plan(memory, kernel, initrd, cmdline);
+
+    if (KvmSelection.useLab(kvm, packages.directory(), err)) {
+      return LabRun.ofThisProcess(options.verbose()).forGuest(memory, cpus).run();
+    }
+    LinuxVmm vmm = new LinuxVmm(memory, cpus, plan, options.verbose(), err);
+    return command.isPresent() ? vmm.runCommand() : vmm.runConsole();
+  }
+
+  private static CommandLine cmdline(Options options) throws LoaderException {
+    // A panic ends the VM; waiting for somebody to read it helps nobody.
+    CommandLine.Builder line = CommandLine.builder().add("console", "ttyS0").add("panic", "-1");
+    if (!options.verbose()) {
+      line.add("quiet");
+    }
+    return line.append(options.get("--cmdline").orElse("")).build();
+  }
+
+  private static Path path(String text) throws UsageException {
+    try {
+      return Path.of(text);
+    } catch (InvalidPathException e) {
+      throw new UsageException("not a path: " + e.getMessage(), e);
+    }
+  }
+
+  private static BootPlan plan(
+      long memory, KernelImage kernel, @Nullable Initrd initrd, CommandLine cmdline)
+      throws LoaderException {
+    BootPlan.Builder plan =
+        BootPlan.builder(kernel).ram(X86Layout.splitRam(memory)).commandLine(cmdline);
+    if (initrd != null) {
+      plan.initrd(initrd);
+    }
+    return plan.build();
+  }
+}

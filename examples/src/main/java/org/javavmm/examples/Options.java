@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.javavmm.examples;
+
+import java.io.PrintStream;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParseResult;
+
+/**
+ * A parsed command line. The commands describe their options as data and not by annotations:
+ * reflection would cost a short monitor's start-up dearly.
+ */
+final class Options {
+  private final ParseResult result;
+
+  private Options(ParseResult result) {
+    this.result = result;
+  }
+
+  /** A command with the options that every monitor has. */
+  static CommandSpec command(String name, String description) {
+    CommandSpec spec =
+        CommandSpec.create()
+            .name("vmm " + name)
+            .addOption(
+                OptionSpec.builder("-h", "--help")
+                    .usageHelp(true)
+                    .type(boolean.class)
+                    .description("print this help")
+                    .build())
+            .addOption(
+                OptionSpec.builder("--verbose")
+                    .type(boolean.class)
+                    .description("print stack traces and what the monitor does")
+                    .build());
+    spec.usageMessage().description(description);
+    return spec;
+  }
+
+  /** The option of every monitor that says whose KVM it uses. */
+  static OptionSpec kvmOption() {
+    return OptionSpec.builder("--kvm")
+        .type(String.class)
+        .paramLabel("auto|host|lab")
+        .description(
+            "use the host's /dev/kvm, or the lab's (a machine with a real KVM inside QEMU);"
+                + " auto, the default, takes the host's if it suffices")
+        .build();
+  }
+
+  /** An option with a value. */
+  static OptionSpec value(String name, String label, String description) {
+    return OptionSpec.builder(name)
+        .type(String.class)
+        .paramLabel(label)
+        .description(description)
+        .build();
+  }
+
+  static Options parse(CommandSpec spec, String[] args) {
+    CommandLine commandLine = new CommandLine(spec);
+    commandLine.setOverwrittenOptionsAllowed(false);
+    return new Options(commandLine.parseArgs(Arrays.copyOfRange(args, 1, args.length)));
+  }
+
+  /** Prints the help if it was asked for. */
+  boolean helpPrinted(PrintStream out) {
+    if (result.isUsageHelpRequested()) {
+      result.commandSpec().commandLine().usage(out);
+      return true;
+    }
+    return false;
+  }
+
+  boolean verbose() {
+    return result.hasMatchedOption("--verbose");
+  }
+
+  Optional<String> get(String option) {
+    return Optional.ofNullable(result.<String>matchedOptionValue(option, null));
+  }
+
+  /** The arguments that are not options. */
+  List<String> rest() {
+    return result.hasMatchedPositional(0)
+        ? result.<List<String>>matchedPositionalValue(0, List.of())
+        : List.of();
+  }
+
+  KvmChoice kvm() throws UsageException {
+    KvmChoice given = KvmChoice.parse(get("--kvm").orElse("auto"));
+    String override = System.getProperty(KvmChoice.PROPERTY);
+    return override == null ? given : KvmChoice.parse(override);
+  }
+
+  /** A number in a range. */
+  int number(String option, int defaultValue, int min, int max) throws UsageException {
+    String text = get(option).orElse(null);
+    if (text == null) {
+      return defaultValue;
+    }
+    try {
+      int value = Integer.parseInt(text);
+      if (value >= min && value <= max) {
+        return value;
+      }
+    } catch (NumberFormatException e) {
+      // Said below.
+    }
+    throw new UsageException(
+        option + " " + text + ": not a number from " + min + " to " + max);
+  }
+
+  /** A size such as {@code 512M}. */
+  long size(String option, long defaultValue, long min, long max) throws UsageException {
+    String text = get(option).orElse(null);
+    return text == null ? defaultValue : Sizes.parse(option, text, min, max);
+  }
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.javavmm.examples;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What a user types wrongly: one line on standard error, status 2, and no stack trace. */
+class MainTest {
+  @TempDir Path folder;
+
+  private record Result(int status, String out, String err) {}
+
+  private static Result vmm(String... args) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    int status =
+        Main.run(
+            args,
+            new PrintStream(out, true, StandardCharsets.UTF_8),
+            new PrintStream(err, true, StandardCharsets.UTF_8));
+    return new Result(
+        status, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
+  }
+
+  /** Exactly one line, which has all the parts. */
+  private static void assertRefused(Result result, String... parts) {
+    assertEquals(2, result.status, result.err);
+    assertEquals("", result.out);
+    assertEquals(1, result.err.lines().count(), result.err);
+    assertTrue(result.err.startsWith("vmm: "), result.err);
+    for (String part : parts) {
+      assertTrue(result.err.contains(part), () -> result.err + " lacks: " + part);
+    }
+  }
+
+  @Test
+  void unknownCommand() {
+    assertRefused(vmm("windows"), "unknown command 'windows'");
+  }
+
+  @Test
+  void noCommandPrintsUsage() {
+    Result result = vmm();
+    assertEquals(2, result.status);
+    assertTrue(result.err.startsWith("usage: vmm COMMAND"), result.err);
+  }
+
+  @Test
+  void helpGoesToStandardOutput() {
+    for (String command : new String[] {"hello", "linux", "lab"}) {
+      Result result = vmm(command, "--help");
+      assertEquals(0, result.status, result.err);
+      assertEquals("", result.err);
+      assertTrue(result.out.contains("Usage: vmm " + command), result.out);
+    }
+    assertTrue(vmm("--help").out.contains("commands:"));
+  }
+
+  @Test
+  void unknownOption() {
+    assertRefused(vmm("linux", "--memroy", "1G"), "Unknown option", "--memroy");
+    assertRefused(vmm("hello", "--cpus", "1"), "--cpus");
+  }
+
+  @Test
+  void optionGivenTwice() {
+    assertRefused(vmm("linux", "--memory=1G", "--memory=2G"), "--memory");
+  }
+
+  @Test
+  void sizesAndCounts() {
+    assertRefused(vmm("linux", "--memory", "lots"), "--memory lots: not a size");
+    assertRefused(vmm("linux", "--memory", "64K"), "--memory 64K: must be from 1M to 4T");
+    assertRefused(vmm("linux", "--cpus", "0"), "--cpus 0: not a number from 1 to 254");
+    assertRefused(vmm("linux", "--cpus", "255"), "--cpus 255: not a number from 1 to 254");
+    assertRefused(vmm("linux", "--cpus", "two"), "--cpus two");
+    assertRefused(vmm("lab", "--memory", "1M", "--", "true"), "--memory 1M");
+    assertRefused(vmm("lab", "--kernel", "2.4", "--", "true"), "--kernel 2.4", "6.1, 6.12");
+    assertRefused(vmm("lab"), "no command");
+  }
+
+  @Test
+  void kvmChoice() {
+    assertRefused(vmm("linux", "--kvm", "mine"), "--kvm mine: must be auto, host or lab");
+    assertRefused(vmm("hello", "--kvm", "mine"), "--kvm mine: must be auto, host or lab");
+  }
+
+  @Test
+  void kernelFiles() throws IOException {
+    assertRefused(vmm("linux", "--kernel", folder + "/nothing"), "nothing");
+    assertRefused(vmm("linux", "--kernel", folder.toString()), folder.toString());
+    Path file = folder.resolve("file");
+    Files.write(file, new byte[0]);
+    assertRefused(vmm("linux", "--kernel", file.toString()), file.toString());
+    Files.writeString(file, "#!/bin/sh\necho I am no kernel\n");
+    assertRefused(vmm("linux", "--kernel", file.toString()), file.toString());
+    byte[] elf = new byte[4096];
+    elf[0] = 0x7f;
+    elf[1] = 'E';
+    elf[2] = 'L';
+    elf[3] = 'F';
+    elf[4] = 2;
+    elf[5] = 1;
+    elf[6] = 1;
+    elf[16] = 2;
+    elf[18] = (byte) 183; // EM_AARCH64
+    Files.write(file, elf);
+    assertRefused(vmm("linux", "--kernel", file.toString()), file.toString());
+  }
+
+  @Test
+  void initrdFiles() throws IOException {
+    assertRefused(vmm("linux", "--initrd", folder + "/nothing"), "nothing");
+    Path file = folder.resolve("empty");
+    Files.write(file, new byte[0]);
+    assertRefused(vmm("linux", "--initrd", file.toString()), file.toString(), "size");
+  }
+
+  @Test
+  void commandLines() {
+    assertRefused(vmm("linux", "--cmdline", "x".repeat(4000)), "2047");
+    assertRefused(vmm("linux", "--cmdline", "a\nb"), "command line");
+    assertRefused(vmm("linux", "--command", " "), "--command: is empty");
+  }
+
+  @Test
+  void verboseShowsTheStack() {
+    Result result = vmm("linux", "--verbose", "--memory", "lots");
+    assertEquals(2, result.status);
+    assertTrue(result.err.contains("\tat org.javavmm.examples"), result.err);
+  }
+}

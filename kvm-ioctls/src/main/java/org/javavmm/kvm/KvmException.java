@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.javavmm.kvm;
+
+import java.io.Serial;
+import org.javavmm.sys.Errno;
+import org.javavmm.sys.SystemCallException;
+
+/**
+ * A KVM ioctl that failed. The message names the ioctl in KVM's spelling, its arguments and the
+ * error: {@code KVM_SET_USER_MEMORY_REGION(slot=3, gpa=0x1000, size=0x800): EINVAL (size is not a
+ * multiple of the page size)}.
+ */
+public final class KvmException extends SystemCallException {
+  @Serial private static final long serialVersionUID = 1L;
+
+  KvmException(String call, int errno) {
+    super(call, errno);
+  }
+
+  KvmException(String call, int errno, String meaning) {
+    super(call, errno, meaning.isEmpty() ? Errno.meaning(errno) : meaning);
+  }
+}

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.javavmm.loader;
+
+import static org.javavmm.loader.MemoryRange.hex;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import org.javavmm.loader.LoaderException.Reason;
+import org.javavmm.memory.GuestMemory;
+
+/**
+ * A kernel in the format of the Linux x86 boot protocol, version 2.06 or later: a real-mode part
+ * with the setup header, of which only the header is used, and the protected-mode part, which is
+ * loaded (Documentation/arch/x86/boot.rst). It is entered at its 64-bit entry point, 0x200 bytes
+ * after its first byte, which protocol 2.12 introduced.
+ */
+public final class BzImage extends KernelImage {
+  private static final int SECTOR = 512;
+  private static final int PARAGRAPH = 16;
+  private static final int ENTRY_64 = 0x200;
+  private static final int MINIMUM_VERSION = 0x206;
+  private static final int RELEASE_LIMIT = 256;
+
+  /** The image's first bytes, at least up to the end of the setup header. */
+  private final ByteBuffer head;
+
+  private final int headerEnd;
+  private final MemorySegment kernel;
+  private final String release;
+
+  private BzImage(String name, MemorySegment image, ByteBuffer head) throws LoaderException {
+    super(name, image);
+    this.head = head;
+    checkVersion();
+    this.headerEnd = checkedHeaderEnd();
+    this.kernel = checkedKernel();
+    checkPayload();
+    checkAlignment();
+    checkInitSize();
+    this.release = findRelease();
+  }
+
+  static BzImage parse(String name, MemorySegment image, ByteBuffer head) throws LoaderException {
+    return new BzImage(name, image, head);
+  }
+
+  private void checkVersion() throws LoaderException {
+    int bootFlag = head.getShort(BootParamsLayout.BOOT_FLAG) & 0xffff;
+    if (bootFlag != BootParamsLayout.BOOT_FLAG_MAGIC) {
+      throw error(Reason.HEADER, "boot_flag", bootFlag, "must be 0xaa55");
+    }
+    if (head.capacity() < 2 * SECTOR) {
+      throw error(
+          Reason.TRUNCATED,
+          "file",
+          fileSize() + " bytes",
+          "must be at least " + 2 * SECTOR + ": boot sector and setup header");
+    }
+    if (protocolVersion() < MINIMUM_VERSION) {
+      throw error(
+          Reason.PROTOCOL,
+          "version",
+          protocolVersion(),
+          "must be at least " + hex(MINIMUM_VERSION) + " (Linux 2.6.22)");
+    }
+    if ((loadFlags() & BootParamsLayout.LOADED_HIGH) == 0) {
+      throw error(
+          Reason.PROTOCOL,
+          "loadflags",
+          loadFlags(),
+          "must have bit 0 (LOADED_HIGH): zImages are not loaded");
+    }
+  }
+
+  /** The jump over the header tells where the header ends. */
+  private int checkedHeaderEnd() throws LoaderException {
+    int opcode = head.get(BootParamsLayout.JUMP) & 0xff;
+    if (opcode != 0xeb) {
+      throw error(Reason.HEADER, "jump", opcode, "must be 0xeb, a short jump over the header");
+    }
+    int end = BootParamsLayout.JUMP + 2 + (head.get(BootParamsLayout.JUMP + 1) & 0xff);
+    int needed = BootParamsLayout.headerEnd(protocolVersion());
+    if (end < needed || end > BootParamsLayout.EDD_MBR_SIG_BUFFER) {
+      throw error(
+          Reason.HEADER,
+          "end of the setup header",
+          end,
+          "must be from "
+              + hex(needed)
+              + " (protocol "
+              + hex(protocolVersion())
+              + ") to "
+              + hex(BootParamsLayout.EDD_MBR_SIG_BUFFER));
+    }
+    return end;
+  }
+
+  private MemorySegment checkedKernel() throws LoaderException {
+    long offset = (setupSectors() + 1L) * SECTOR;
+    if (offset > fileSize()) {
+      throw error(
+          Reason.TRUNCATED,
+          "setup_sects",
+          setupSectors(),
+          "must be at most "
+              + hex(fileSize() / SECTOR - 1)
+              + ": the file has "
+              + fileSize()
+              + " bytes");
+    }
+    long size = Integer.toUnsignedLong(head.getInt(BootParamsLayout.SYSSIZE)) * PARAGRAPH;
+    if (size <= ENTRY_64) {
+      throw error(
+          Reason.HEADER,
+          "syssize",
+          size + " bytes",
+          "must be above " + ENTRY_64 + ", where the 64-bit entry is");
+    }
+    if (size > fileSize() - offset) {
+      throw error(
+          Reason.TRUNCATED,
+          "syssize",
+          size + " bytes",
+          "must be at most " + (fileSize() - offset) + ", what the file has after setup");
+    }
+    return image().asSlice(offset, size);
+  }
+
+  private void checkPayload() throws LoaderException {
+    if (protocolVersion() < 0x208) {
+      return;
+    }
+    long end = payloadOffset() + payloadLength();
+    if (end > kernel.byteSize()) {
+      throw error(
+          Reason.HEADER,
+          "payload_offset + payload_length",
+          end,
+          "must be at most " + hex(kernel.byteSize()) + ", the protected-mode part's size");
+    }
+  }
+
+  private void checkAlignment() throws LoaderException {
+    if (Long.bitCount(kernelAlignment()) != 1) {
+      throw error(Reason.HEADER, "kernel_alignment", kernelAlignment(), "must be a power of two");
+    }
+  }
+
+  private void checkInitSize() throws LoaderException {
+    if (protocolVersion() >= 0x20a && initSize() < kernel.byteSize()) {
+      throw error(
+          Reason.HEADER,
+          "init_size",
+          initSize(),
+          "must be at least " + hex(kernel.byteSize()) + ", the protected-mode part's size");
+    }
+  }
+
+  /** For information only, so a value that makes no sense is no error. */
+  private String findRelease() {
+    long offset = head.getShort(BootParamsLayout.KERNEL_VERSION) & 0xffff;
+    if (offset == 0 || offset >= (long) setupSectors() * SECTOR) {
+      return "";
+    }
+    long start = offset + SECTOR;
+    ByteBuffer text = copy(image(), start, Math.min(RELEASE_LIMIT, fileSize() - start));
+    StringBuilder found = new StringBuilder();
+    // Up to the first blank: what follows is the builder and the date.
+    while (text.hasRemaining()) {
+      char c = (char) text.get();
+      if (c <= ' ' || c >= 0x7f) {
+        break;
+      }
+      found.append(c);
+    }
+    return found.toString();
+  }
+
+  /** {@return the boot protocol's version, major in the high byte: 0x20f is 2.15} */
+  public int protocolVersion() {
+    return head.getShort(BootParamsLayout.VERSION) & 0xffff;
+  }
+
+  /** {@return the kernel's release, as {@code uname -r} prints it, or an empty string} */
+  public String release() {
+    return release;
+  }
+
+  /** {@return the number of 512-byte sectors of the real-mode part after the first} */
+  public int setupSectors() {
+    int sectors = head.get(BootParamsLayout.SETUP_SECTS) & 0xff;
+    return sectors == 0 ? 4 : sectors; // 0 means 4, from the first version on
+  }
+
+  /** {@return the size of the protected-mode part in bytes, 16 times the header's syssize} */
+  public long kernelSize() {
+    return kernel.byteSize();
+  }
+
+  /** {@return the header's loadflags} */
+  public int loadFlags() {
+    return head.get(BootParamsLayout.LOADFLAGS) & 0xff;
+  }
+
+  /** {@return the header's xloadflags, 0 before protocol 2.12} */
+  public int xloadFlags() {
+    return protocolVersion() < 0x20c ? 0 : head.getShort(BootParamsLayout.XLOADFLAGS) & 0xffff;
+  }
+
+  /** {@return whether the kernel may be loaded at another address than the one it prefers} */
+  public boolean relocatable() {
+    return head.get(BootParamsLayout.RELOCATABLE_KERNEL) != 0;
+  }
+
+  /** {@return the alignment of the load address of a relocatable kernel in bytes} */
+  public long kernelAlignment() {
+    return Integer.toUnsignedLong(head.getInt(BootParamsLayout.KERNEL_ALIGNMENT));
+  }
+
+  /** {@return the address at which the kernel prefers to run; 0x100000 before protocol 2.10} */
+  public long prefAddress() {
+    return protocolVersion() < 0x20a ? 0x100000 : head.getLong(BootParamsLayout.PREF_ADDRESS);
+  }
+
+  /**
+   * {@return the memory in bytes that the kernel uses from its load address on before it reads the
+   * memory map; the size of its protected-mode part before protocol 2.10}
+   */
+  public long initSize() {
+    return protocolVersion() < 0x20a
+        ? kernel.byteSize()
+        : Integer.toUnsignedLong(head.getInt(BootParamsLayout.INIT_SIZE));
+  }
+
+  /** {@return where the compressed kernel lies in the protected-mode part; 0 before 2.08} */
+  public long payloadOffset() {
+    return protocolVersion() < 0x208
+        ? 0
+        : Integer.toUnsignedLong(head.getInt(BootParamsLayout.PAYLOAD_OFFSET));
+  }
+
+  /** {@return the size of the compressed kernel in bytes; 0 before protocol 2.08} */
+  public long payloadLength() {
+    return protocolVersion() < 0x208
+        ? 0
+        : Integer.toUnsignedLong(head.getInt(BootParamsLayout.PAYLOAD_LENGTH));
+  }
+
+  @Override
+  public long commandLineLimit() {
+    return Integer.toUnsignedLong(head.getInt(BootParamsLayout.CMDLINE_SIZE));
+  }
+
+  @Override
+  public long initrdAddressMax() {
+    return Integer.toUnsignedLong(head.getInt(BootParamsLayout.INITRD_ADDR_MAX));
+  }
+
+  @Override
+  KernelPlacement place(RamMap ram) throws LoaderException {
+    if ((xloadFlags() & BootParamsLayout.XLF_KERNEL_64) == 0) {
+      throw error(
+          Reason.PROTOCOL,
+          "xloadflags",
+          xloadFlags(),
+          "must have bit 0 (XLF_KERNEL_64): the kernel has no 64-bit entry point");
+    }
+    long preferred = prefAddress();
+    if (Long.compareUnsigned(preferred, X86Layout.HIGH_MEMORY_START) < 0
+        || Long.compareUnsigned(preferred, X86Layout.HOLE_END) >= 0) {
+      throw error(
+          Reason.HEADER,
+          "pref_address",
+          preferred,
+          "must be from "
+              + hex(X86Layout.HIGH_MEMORY_START)
+              + " and below "
+              + hex(X86Layout.HOLE_END));
+    }
+    long alignment = relocatable() ? kernelAlignment() : 1;
+    // Never below: loaded there, a kernel runs at its preferred address all the same.
+    long load = RamMap.alignUp(preferred, alignment);
+    if (relocatable()) {
+      load = ram.lowest(preferred, initSize(), alignment).orElse(load);
+    }
+    MemoryRange memory = new MemoryRange(load, initSize());
+    if (!ram.isFree(memory)) {
+      throw ram.noRoom(name(), memory, "init_size");
+    }
+    return new KernelPlacement(load, load + ENTRY_64, memory);
+  }
+
+  @Override
+  void writeTo(GuestMemory memory, KernelPlacement placement) {
+    memory.write(placement.load(), kernel);
+  }
+
+  @Override
+  void writeHeader(ByteBuffer zeroPage, KernelPlacement placement) {
+    zeroPage.put(
+        BootParamsLayout.HDR, head, BootParamsLayout.HDR, headerEnd - BootParamsLayout.HDR);
+    // Ours to say, whatever the file has there.
+    zeroPage.put(BootParamsLayout.EXT_LOADER_VER, (byte) 0);
+    zeroPage.put(BootParamsLayout.EXT_LOADER_TYPE, (byte) 0);
+    if (protocolVersion() >= 0x209) {
+      zeroPage.putLong(BootParamsLayout.SETUP_DATA, 0);
+    }
+    zeroPage.putInt(BootParamsLayout.CODE32_START, (int) placement.load());
+  }
+
+  @Override
+  public String toString() {
+    return name()
+        + ": bzImage "
+        + (release.isEmpty() ? "" : release + ", ")
+        + "boot protocol "
+        + (protocolVersion() >> 8)
+        + "."
+        + String.format("%02d", protocolVersion() & 0xff);
+  }
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.javavmm.vmm;
+
+import java.util.function.Consumer;
+import org.javavmm.device.Bus;
+import org.javavmm.kvm.KvmException;
+import org.javavmm.kvm.Vcpu;
+import org.javavmm.kvm.VcpuExit;
+import org.javavmm.memory.GuestMemory;
+
+/**
+ * Runs one vCPU on the thread that calls {@link #run} and takes its accesses to the buses, until it
+ * is asked to stop. In steady state an exit takes no lock and allocates nothing here.
+ */
+final class VcpuLoop {
+  private static final int KVM_SYSTEM_EVENT_SHUTDOWN = 1;
+  private static final int KVM_SYSTEM_EVENT_RESET = 2;
+
+  private final Vcpu vcpu;
+  private final Bus pio;
+  private final Bus mmio;
+  private final GuestMemory memory;
+  private final Consumer<StopReason> stop;
+
+  /** Read after a kick; written before it. */
+  private volatile boolean stopping;
+
+  VcpuLoop(Vcpu vcpu, Bus pio, Bus mmio, GuestMemory memory, Consumer<StopReason> stop) {
+    this.vcpu = vcpu;
+    this.pio = pio;
+    this.mmio = mmio;
+    this.memory = memory;
+    this.stop = stop;
+  }
+
+  Vcpu vcpu() {
+    return vcpu;
+  }
+
+  /** Makes {@link #run} return soon. Any thread. */
+  void stop() {
+    stopping = true;
+    vcpu.kick();
+  }
+
+  /** Runs the guest. The vCPU is attached to the calling thread already. */
+  void run() throws KvmException {
+    VcpuExit exit = vcpu.exit();
+    while (true) {
+      switch (vcpu.run()) {
+        case IO -> portAccess(exit);
+        case MMIO -> mmioAccess(exit);
+        case REENTER -> {}
+        case INTERRUPTED -> {
+          if (stopping) {
+            return;
+          }
+        }
+        case SYSTEM_EVENT -> {
+          stop.accept(
+              switch (exit.systemEventType()) {
+                case KVM_SYSTEM_EVENT_SHUTDOWN -> new StopReason.PowerOff();
+                case KVM_SYSTEM_EVENT_RESET -> new StopReason.Reset();
+                default -> failure(exit.toString());
+              });
+          return;
+        }
+        case SHUTDOWN -> {
+          stop.accept(failure("triple fault"));
+          return;
+        }
+        case HLT -> {
+          stop.accept(failure("halted for good: there is no interrupt controller to wake it"));
+          return;
+        }
+        default -> {
+          stop.accept(failure(exit.toString()));
+          return;
+        }
+      }
+    }
+  }
+
+  private void portAccess(VcpuExit exit) {
+    int port = exit.ioPort();
+    int size = exit.ioSize();
+    int count = exit.ioCount();
+    if (exit.ioIsWrite()) {
+      for (int i = 0; i < count; i++) {
+        pio.write(port, size, exit.ioData(i));
+      }
+    } else {
+      for (int i = 0; i < count; i++) {
+        exit.setIoData(i, pio.read(port, size));
+      }
+    }
+  }
+
+  private void mmioAccess(VcpuExit exit) {
+    long gpa = exit.mmioAddress();
+    int size = exit.mmioSize();
+    if (Integer.bitCount(size) != 1) {
+      mmioBytes(exit, gpa, size);
+    } else if (exit.mmioIsWrite()) {
+      mmio.write(gpa, size, exit.mmioData());
+    } else {
+      exit.setMmioData(mmio.read(gpa, size));
+    }
+  }
+
+  /** KVM cuts an access at page boundaries, so that odd widths can come; no device has any. */
+  private void mmioBytes(VcpuExit exit, long gpa, int size) {
+    long data = exit.mmioData();
+    if (exit.mmioIsWrite()) {
+      for (int i = 0; i < size; i++) {
+        mmio.write(gpa + i, 1, data >>> (8 * i) & 0xff);
+      }
+      return;
+    }
+    long answer = 0;
+    for (int i = 0; i < size; i++) {
+      answer |= (mmio.read(gpa + i, 1) & 0xff) << (8 * i);
+    }
+    exit.setMmioData(answer);
+  }
+
+  private StopReason failure(String what) {
+    return new StopReason.GuestFailure(vcpu.id(), what, VcpuState.describe(vcpu, memory));
+  }
+}

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.javavmm.vmm;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicReference;
+import org.javavmm.arch.BootState;
+import org.javavmm.arch.CpuidTemplate;
+import org.javavmm.device.Bus;
+import org.javavmm.device.InterruptLine;
+import org.javavmm.event.EventLoop;
+import org.javavmm.kvm.Cap;
+import org.javavmm.kvm.Kvm;
+import org.javavmm.kvm.KvmException;
+import org.javavmm.kvm.Vcpu;
+import org.javavmm.kvm.Vm;
+import org.javavmm.loader.MemoryRange;
+import org.javavmm.loader.X86Layout;
+import org.javavmm.memory.GuestMemory;
+import org.javavmm.sys.SystemCallException;
+import org.javavmm.vmkvm.KvmInterruptLine;
+import org.javavmm.vmkvm.KvmMemory;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An x86-64 virtual machine and what runs it: memory around the 32-bit hole, interrupt controllers
+ * in the kernel, vCPUs with their CPUID, a port and an MMIO bus, an event loop, and a thread for each
+ * vCPU.
+ *
+ * <p>A monitor builds one, puts its devices on the buses, loads a guest, and calls {@link #run},
+ * which returns when the guest or the host ends it. {@link #stop} may be called by any thread at any
+ * time. The rest is for the thread that built it, before {@link #run}.
+ *
+ * <p>If a vCPU's thread, a device or a handler of the event loop throws, the machine stops with that
+ * one reason.
+ */
+public final class Vmm implements AutoCloseable {
+  /** Where KVM may put what Intel processors need for real mode, below the BIOS's place. */
+  private static final long IDENTITY_MAP_ADDRESS = 0xfffb_c000L;
+
+  private static final long TSS_ADDRESS = 0xfffb_d000L;
+
+  private static final Cap[] NEEDED = {
+    Cap.USER_MEMORY, Cap.IRQCHIP, Cap.IRQFD, Cap.EXT_CPUID, Cap.IMMEDIATE_EXIT, Cap.MP_STATE,
+    Cap.SET_TSS_ADDR, Cap.SET_IDENTITY_MAP_ADDR
+  };
+
+  private final AtomicReference<@Nullable StopReason> stopReason = new AtomicReference<>();
+  private final CountDownLatch stopped = new CountDownLatch(1);
+  private final List<KvmInterruptLine> lines = new ArrayList<>();
+  private final List<VcpuLoop> loops = new ArrayList<>();
+  private final Bus pio = Bus.pio();
+  private final Bus mmio = Bus.mmio();
+  private final GuestMemory memory;
+  private final Vm vm;
+  private final KvmMemory slots;
+  private final EventLoop events;
+
+  private Vmm(Kvm kvm, GuestMemory memory, int cpus) throws SystemCallException {
+    this.memory = memory;
+    try (Undo undo = new Undo()) {
+      vm = undo.on(kvm.createVm());
+      vm.setIdentityMapAddress(IDENTITY_MAP_ADDRESS);
+      vm.setTssAddress(TSS_ADDRESS);
+      vm.createIrqchip();
+      slots = undo.on(KvmMemory.attach(vm, memory));
+      boolean tscDeadline = kvm.checkExtension(Cap.TSC_DEADLINE_TIMER) != 0;
+      CpuidTemplate cpuid = CpuidTemplate.of(kvm.supportedCpuid(), tscDeadline);
+      for (int id = 0; id < cpus; id++) {
+        Vcpu vcpu = vm.createVcpu(id);
+        vcpu.setCpuid2(cpuid.forVcpu(id, cpus));
+        BootState.reset(vcpu);
+        loops.add(new VcpuLoop(vcpu, pio, mmio, memory, this::stop));
+      }
+      events = undo.on(EventLoop.create("events"));
+      undo.keep();
+    }
+    events.onFailure((name, cause) -> stop(new StopReason.MonitorFailure(name, cause)));
+  }
+
+  /** {@return a builder of a machine with 128 MiB and one vCPU} */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /** Says how large a machine is. Not thread-safe. */
+  public static final class Builder {
+    private long memorySize = 128L << 20;
+    private int cpus = 1;
+    private String device = "/dev/kvm";
+
+    private Builder() {}
+
+    /**
+     * Sets the size of the memory.
+     *
+     * @param bytes the size, a positive multiple of 4096; what exceeds 3 GiB starts at 4 GiB
+     * @return this builder
+     */
+    public Builder memory(long bytes) {
+      memorySize = bytes;
+      return this;
+    }
+
+    /**
+     * Sets the number of vCPUs.
+     *
+     * @param count the number, 1 to 254
+     * @return this builder
+     * @throws IllegalArgumentException if it is out of range
+     */
+    public Builder cpus(int count) {
+      if (count < 1 || count > 254) {
+        throw new IllegalArgumentException("cpus=" + count + " is not in 1..254");
+      }
+      cpus = count;
+      return this;
+    }
+
+    /**
+     * Sets where KVM is.
+     *
+     * @param path the device's path instead of {@code /dev/kvm}
+     * @return this builder
+     */
+    public Builder kvm(String path) {
+      device = path;
+      return this;
+    }
+
+    /**
+     * Creates the machine.
+     *
+     * @return the machine, owned by the caller
+     * @throws IllegalArgumentException if the size of the memory is not as said
+     * @throws KvmException if there is no KVM, if it lacks a capability, or if it refuses
+     * @throws SystemCallException if the host lacks memory or descriptors
+     */
+    public Vmm build() throws SystemCallException {
+      try (Kvm kvm = Kvm.open(device)) {
+        kvm.require(NEEDED);
+        int max = kvm.maxVcpus();
+        if (cpus > max) {
+          throw new IllegalArgumentException("cpus=" + cpus + " exceeds this KVM's " + max);
+        }
+        GuestMemory.Builder ram = GuestMemory.builder();
+        for (MemoryRange range : X86Layout.splitRam(memorySize)) {
+          ram.anonymous(range.gpa() == 0 ? "ram" : "ram above 4 GiB", range.gpa(), range.size());
+        }
+        try (Undo undo = new Undo()) {
+          Vmm vmm = new Vmm(kvm, undo.on(ram.build()), cpus);
+          undo.keep();
+          return vmm;
+        }
+      }
+    }
+  }
+
+  /** {@return the guest's memory} */
+  public GuestMemory memory() {
+    return memory;
+  }
+
+  /** {@return the bus of the I/O ports} */
+  public Bus pio() {
+    return pio;
+  }
+
+  /** {@return the bus of the physical address space outside of the memory} */
+  public Bus mmio() {
+    return mmio;
+  }
+
+  /** {@return the event loop, which runs while the machine runs} */
+  public EventLoop events() {
+    return events;
+  }
+
+  /** {@return how many vCPUs there are} */
+  public int cpus() {
+    return loops.size();
+  }
+
+  /**
+   * {@return a vCPU}
+   *
+   * @param id its number
+   * @throws IndexOutOfBoundsException if there is no such vCPU
+   */
+  public Vcpu vcpu(int id) {
+    return loops.get(id).vcpu();
+  }
+
+  /**
+   * Connects an edge-triggered interrupt line, for a device.
+   *
+   * @param gsi the pin of the IOAPIC, 0 to 23
+   * @return the line, which belongs to the machine
+   * @throws SystemCallException if KVM refuses
+   */
+  public InterruptLine interrupt(int gsi) throws SystemCallException {
+    KvmInterruptLine line = KvmInterruptLine.connect(vm, gsi);
+    lines.add(line);
+    return line;
+  }
+
+  /**
+   * Runs the guest until somebody stops it. All vCPUs' threads are ready before the first enters the
+   * guest. When this returns, no vCPU runs and the event loop has run what was posted to it.
+   *
+   * @return why it stopped
+   * @throws SystemCallException if a thread cannot be started
+   * @throws InterruptedException if the calling thread is interrupted; the machine is stopped then
+   */
+  public StopReason run() throws SystemCallException, InterruptedException {
+    Thread eventThread = events.start();
+    CountDownLatch ready = new CountDownLatch(loops.size());
+    List<Thread> threads = new ArrayList<>();
+    try {
+      for (VcpuLoop loop : loops) {
+        threads.add(
+            Thread.ofPlatform()
+                .name("vcpu" + loop.vcpu().id())
+                .start(() -> runVcpu(loop, ready)));
+      }
+      stopped.await();
+    } catch (InterruptedException e) {
+      stop(new StopReason.HostRequest("an interrupt of the thread that runs the machine"));
+      throw e;
+    } finally {
+      loops.forEach(VcpuLoop::stop);
+      threads.forEach(Vmm::join);
+      events.stop();
+      join(eventThread);
+    }
+    StopReason reason = stopReason.get();
+    return reason == null ? new StopReason.HostRequest("nobody") : reason;
+  }
+
+  private void runVcpu(VcpuLoop loop, CountDownLatch ready) {
+    Vcpu vcpu = loop.vcpu();
+    try {
+      vcpu.attach();
+      ready.countDown();
+      ready.await();
+      loop.run();
+    } catch (Throwable t) {
+      stop(new StopReason.MonitorFailure(Thread.currentThread().getName(), t));
+    } finally {
+      ready.countDown();
+      vcpu.detach();
+    }
+  }
+
+  /** The threads end on their own once stopped; an interrupt must not leave one behind. */
+  private static void join(Thread thread) {
+    boolean interrupted = false;
+    while (true) {
+      try {
+        thread.join();
+        break;
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /**
+   * Stops the machine; the first reason counts. Does not wait. Before {@link #run}, it makes that
+   * return at once.
+   *
+   * @param reason why
+   */
+  public void stop(StopReason reason) {
+    if (stopReason.compareAndSet(null, reason)) {
+      stopped.countDown();
+    }
+  }
+
+  /** Frees all that the machine owns. Must not be called while {@link #run} runs; twice is safe. */
+  @Override
+  public void close() {
+    lines.forEach(KvmInterruptLine::close);
+    events.close();
+    // The VM before its memory: the guest is gone when the leases end.
+    vm.close();
+    slots.close();
+    memory.close();
+  }
+}
