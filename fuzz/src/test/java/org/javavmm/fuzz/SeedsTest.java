@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.javavmm.fuzz;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Set;
+import java.util.TreeSet;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** The corpus in the sources is what the builders make: nobody has to trust a binary file. */
+class SeedsTest {
+  private static final Path FOLDER =
+      Path.of(
+          System.getProperty("basedir", "."),
+          "src/test/resources/org/javavmm/fuzz/BzImageFuzzTestInputs/bzImage");
+
+  @ParameterizedTest
+  @EnumSource
+  void seedIsInTheCorpus(BzImageSeed seed) throws Exception {
+    Path file = FOLDER.resolve(seed.fileName());
+    if (Boolean.getBoolean("fuzz.writeSeeds")) {
+      Files.createDirectories(FOLDER);
+      Files.write(file, seed.bytes());
+    }
+    assertArrayEquals(seed.bytes(), Files.readAllBytes(file));
+  }
+
+  @Test
+  void someSeedsLoadAndSomeDoNot() throws Exception {
+    Set<BzImageSeed> loaded = new TreeSet<>();
+    try (BzImageCheck check = new BzImageCheck()) {
+      for (BzImageSeed seed : BzImageSeed.values()) {
+        if (check.check(seed.bytes())) {
+          loaded.add(seed);
+        }
+      }
+    }
+    assertEquals(
+        Set.of(
+            BzImageSeed.VALID_2_15,
+            BzImageSeed.VALID_2_12,
+            BzImageSeed.FIXED_AND_UNALIGNED,
+            BzImageSeed.MOVED_UP_BY_ALIGNMENT,
+            BzImageSeed.INIT_FILLS_MEMORY,
+            BzImageSeed.LONGEST_HEADER,
+            BzImageSeed.FOUR_SETUP_SECTORS_BY_DEFAULT),
+        loaded);
+  }
+}
