@@ -16,6 +16,14 @@ public final class CpuidTemplate {
   private static final int LEAF1_ECX_HYPERVISOR = 1 << 31;
   private static final int LEAF1_ECX_X2APIC = 1 << 21;
 
+  /** AMD, leaf 0x8000_0001: leaf 1's count is one of cores, not of threads. */
+  private static final int LEAF8000_0001_ECX_CMP_LEGACY = 1 << 1;
+
+  /** Leaf 0's EBX: "Auth" of AuthenticAMD and "Hygo" of HygonGenuine. */
+  private static final int VENDOR_AMD = 0x6874_7541;
+
+  private static final int VENDOR_HYGON = 0x6f67_7948;
+
   /** Leaf 0xb and 0x1f, ECX[15:8]. */
   private static final int LEVEL_SMT = 1 << 8;
 
@@ -24,9 +32,14 @@ public final class CpuidTemplate {
   private final Cpuid supported;
   private final boolean tscDeadline;
 
+  /** Some leaves mean what AMD says, and nothing with Intel. */
+  private final boolean amd;
+
   private CpuidTemplate(Cpuid supported, boolean tscDeadline) {
     this.supported = supported;
     this.tscDeadline = tscDeadline;
+    int vendor = supported.find(0, 0).map(Entry::ebx).orElse(0);
+    this.amd = vendor == VENDOR_AMD || vendor == VENDOR_HYGON;
   }
 
   /**
@@ -57,10 +70,11 @@ public final class CpuidTemplate {
       switch (e.function()) {
         case 0x1 -> entries.add(features(e, vcpu, vcpus));
         case 0x4, 0x8000_001d -> entries.add(cache(e, vcpus));
-        // Topology, written below.
-        case 0xb, 0x1f -> {}
-        case 0x8000_0008 -> entries.add(amdSizes(e, vcpus));
-        case 0x8000_001e -> entries.add(e.with(vcpu, vcpu, 0, 0));
+        // Topology, written below; AMD's 0x8000_0026 says no more than 0xb, and is optional.
+        case 0xb, 0x1f, 0x8000_0026 -> {}
+        case 0x8000_0001 -> entries.add(amd ? amdFeatures(e, vcpus) : e);
+        case 0x8000_0008 -> entries.add(amd ? amdSizes(e, vcpus) : e);
+        case 0x8000_001e -> entries.add(amd ? e.with(vcpu, vcpu & 0xff, 0, 0) : e);
         default -> entries.add(e);
       }
     }
@@ -74,7 +88,8 @@ public final class CpuidTemplate {
   }
 
   private Entry features(Entry e, int vcpu, int vcpus) {
-    int logical = Math.min(255, 1 << bits(vcpus));
+    // Intel counts the APIC ids that there could be, AMD the threads that there are.
+    int logical = Math.min(255, amd ? vcpus : 1 << bits(vcpus));
     int ebx = (e.ebx() & 0x0000_ffff) | vcpu << 24 | logical << 16;
     int ecx = e.ecx() | LEAF1_ECX_HYPERVISOR | LEAF1_ECX_X2APIC;
     if (tscDeadline) {
@@ -96,6 +111,12 @@ public final class CpuidTemplate {
       eax |= Math.min(63, (1 << bits(vcpus)) - 1) << 26;
     }
     return e.with(eax, e.ebx(), e.ecx(), e.edx());
+  }
+
+  private static Entry amdFeatures(Entry e, int vcpus) {
+    int ecx = e.ecx() & ~LEAF8000_0001_ECX_CMP_LEGACY;
+    return e.with(
+        e.eax(), e.ebx(), vcpus > 1 ? ecx | LEAF8000_0001_ECX_CMP_LEGACY : ecx, e.edx());
   }
 
   /** ECX[7:0] cores minus one, ECX[15:12] bits of the APIC id that number them. */

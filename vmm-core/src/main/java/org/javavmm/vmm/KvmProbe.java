@@ -276,7 +276,7 @@ public final class KvmProbe {
       Cpuid cpuid = CpuidTemplate.of(kvm.supportedCpuid(), false).forVcpu(0, 1);
       List<String> missing = new ArrayList<>();
       for (Feature feature : Feature.values()) {
-        if (feature.isUsed(cpuid) && !works(kvm, cpuid, feature)) {
+        if (!works(kvm, cpuid, feature)) {
           missing.add(feature.text);
         }
       }
@@ -286,12 +286,17 @@ public final class KvmProbe {
     }
   }
 
+  /** Whether a feature works, or a kernel does not ask for it. */
   private static boolean works(Kvm kvm, Cpuid cpuid, Feature feature) throws SystemCallException {
     try (GuestMemory memory = GuestMemory.builder().anonymous("probe", 0, MEMORY_SIZE).build();
         Vm vm = kvm.createVm();
         KvmMemory _ = KvmMemory.attach(vm, memory);
         Vcpu vcpu = vm.createVcpu(0)) {
       vcpu.setCpuid2(cpuid);
+      // Read back: a KVM in software may offer more than it supports.
+      if (!feature.isUsed(vcpu.getCpuid2())) {
+        return true;
+      }
       load(memory, feature);
       prepare(vcpu);
       return answers(vcpu, feature.answer);

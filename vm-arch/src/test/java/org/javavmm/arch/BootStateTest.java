@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.javavmm.arch;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.IntStream;
+import org.javavmm.kvm.Cap;
+import org.javavmm.kvm.Cpuid;
+import org.javavmm.kvm.Cpuid.Entry;
+import org.javavmm.kvm.ExitReason;
+import org.javavmm.kvm.Kvm;
+import org.javavmm.kvm.KvmException;
+import org.javavmm.kvm.LapicState;
+import org.javavmm.kvm.Msrs;
+import org.javavmm.kvm.Sregs;
+import org.javavmm.kvm.Vcpu;
+import org.javavmm.kvm.Vm;
+import org.javavmm.memory.GuestMemory;
+import org.javavmm.memory.GuestRegion;
+import org.javavmm.memory.Lease;
+import org.junit.jupiter.api.Test;
+
+/** CPUID and boot state, given to KVM and seen by a guest. */
+@NeedsKvm
+class BootStateTest {
+  private static final long GDT = 0x500;
+  private static final long ZERO_PAGE = 0x7000;
+  private static final long PAGE_TABLES = 0x9000;
+  private static final long STACK = 0x8ff0;
+  private static final long CODE = 0x1_0000;
+
+  /** Tells what the boot protocol promises, 32 bits at a time, through port 0x10. */
+  private static final byte[] PROGRAM =
+      HexFormat.of()
+          .parseHex(
+              "8cc8e710" //             mov eax, cs; out 0x10, eax
+                  + "8cd8e710" //       mov eax, ds; out
+                  + "8cc0e710" //       mov eax, es; out
+                  + "8cd0e710" //       mov eax, ss; out
+                  + "89f0e710" //       mov eax, esi; out
+                  + "89e0e710" //       mov eax, esp; out
+                  + "9c58e710" //       pushf; pop rax; out
+                  + "0f20c0e710" //     mov rax, cr0; out
+                  + "0f20d8e710" //     mov rax, cr3; out
+                  + "488d0500000000" // lea rax, [rip]
+                  + "e710" //           out
+                  + "48c7c0ffffffff" // mov rax, -1
+                  + "48c1e820e710" //   shr rax, 32; out: 64-bit registers
+                  + "b810000000" //     mov eax, 0x10
+                  + "8ee0e710" //       mov fs, eax; out: the table is there
+                  + "f4"); //           hlt
+
+  private static int next(Vcpu vcpu) throws KvmException {
+    ExitReason reason;
+    do {
+      reason = vcpu.run();
+    } while (reason == ExitReason.REENTER);
+    assertEquals(ExitReason.IO, reason, () -> vcpu.exit().toString());
+    assertEquals(0x10, vcpu.exit().ioPort());
+    return (int) vcpu.exit().ioData(0);
+  }
+
+  @Test
+  void aGuestSeesTheBootProtocol() throws Exception {
+    try (Kvm kvm = Kvm.open();
+        GuestMemory memory = GuestMemory.builder().anonymous("ram", 0, 128 << 10).build();
+        Lease lease = memory.regions().getFirst().lease("test");
+        Vm vm = kvm.createVm()) {
+      GuestRegion ram = lease.region();
+      vm.setUserMemoryRegion(0, 0, ram.gpa(), ram.size(), lease.hva());
+      Vcpu vcpu = vm.createVcpu(0);
+      vcpu.setCpuid2(CpuidTemplate.of(kvm.supportedCpuid(), false).forVcpu(0, 1));
+      memory.write(CODE, PROGRAM);
+      Gdt.write(memory, GDT);
+      PageTables.writeIdentity(memory, PAGE_TABLES);
+      BootState.linux64(vcpu, CODE, ZERO_PAGE, STACK, GDT, PAGE_TABLES);
+
+      Sregs sregs = vcpu.getSregs();
+      assertEquals(Gdt.code(), sregs.cs());
+      assertEquals(Gdt.data(), sregs.ds());
+      assertEquals(0x500, sregs.efer());
+      assertEquals(GDT, sregs.gdtBase());
+      assertEquals(0x27, sregs.gdtLimit());
+      assertEquals(OptionalLong.of(0xffff_ffffL), vcpu.translate(0xffff_ffffL));
+      assertEquals(OptionalLong.empty(), vcpu.translate(0x1_0000_0000L));
+
+      List<String> seen = new ArrayList<>();
+      for (int i = 0; i < 12; i++) {
+        seen.add(Integer.toHexString(next(vcpu)));
+      }
+      assertEquals(
+          List.of(
+              "10", "18", "18", "18", "7000", "8ff0", "2", "80000011", "9000", "1002d",
+              "ffffffff", "10"),
+          seen);
+      assertEquals(ExitReason.HLT, vcpu.run());
+    }
+  }
+
+  @Test
+  void resetIsAccepted() throws Exception {
+    try (Kvm kvm = Kvm.open();
+        Vm vm = kvm.createVm()) {
+      vm.createIrqchip();
+      boolean tscDeadline = kvm.checkExtension(Cap.TSC_DEADLINE_TIMER) != 0;
+      CpuidTemplate template = CpuidTemplate.of(kvm.supportedCpuid(), tscDeadline);
+      for (int id = 0; id < 2; id++) {
+        Vcpu vcpu = vm.createVcpu(id);
+        vcpu.setCpuid2(template.forVcpu(id, 2));
+        BootState.reset(vcpu);
+        LapicState lapic = vcpu.getLapic();
+        assertEquals(0x700, lapic.get(LapicState.APIC_LVT0));
+        assertEquals(0x400, lapic.get(LapicState.APIC_LVT1));
+        assertEquals(0x37f, vcpu.getFpu().fcw());
+        Msrs msrs = vcpu.getMsrs(0x2ff, 0x1a0, 0xc000_0082);
+        assertEquals(0xc06, msrs.entries().get(0).data() | 0x400);
+        assertEquals(1, msrs.entries().get(1).data() & 1);
+        assertEquals(0, msrs.entries().get(2).data());
+      }
+    }
+  }
+
+  @Test
+  void cpuidIsReadBack() throws Exception {
+    try (Kvm kvm = Kvm.open()) {
+      Set<String> rewritten = rewritten(kvm);
+      CpuidTemplate template = CpuidTemplate.of(kvm.supportedCpuid(), true);
+      for (int vcpus : new int[] {1, 5, 64, 254}) {
+        try (Vm vm = kvm.createVm()) {
+          vm.createIrqchip();
+          for (int id : IntStream.of(0, (vcpus - 1) / 2, vcpus - 1).distinct().toArray()) {
+            Vcpu vcpu = vm.createVcpu(id);
+            Cpuid cpuid = template.forVcpu(id, vcpus);
+            vcpu.setCpuid2(cpuid);
+            Map<String, Integer> expected = registers(cpuid);
+            Map<String, Integer> seen = registers(vcpu.getCpuid2());
+            expected.keySet().removeAll(rewritten);
+            seen.keySet().removeAll(rewritten);
+            assertEquals(expected, seen);
+          }
+        }
+      }
+    }
+  }
+
+  /**
+   * The registers that a KVM does not keep as they are set, even to what it supports: OSXSAVE and
+   * the sizes of the save area follow the vCPU's state, and a software KVM shows the processor's
+   * features. The topology must not be among them.
+   */
+  private static Set<String> rewritten(Kvm kvm) throws KvmException {
+    try (Vm vm = kvm.createVm()) {
+      vm.createIrqchip();
+      Vcpu vcpu = vm.createVcpu(0);
+      Cpuid supported = kvm.supportedCpuid();
+      vcpu.setCpuid2(supported);
+      Map<String, Integer> seen = registers(vcpu.getCpuid2());
+      Set<String> rewritten = new TreeSet<>();
+      registers(supported)
+          .forEach(
+              (name, value) -> {
+                if (!value.equals(seen.get(name))) {
+                  rewritten.add(name);
+                }
+              });
+      System.out.println("CPUID registers that this KVM rewrites: " + rewritten);
+      for (String name : rewritten) {
+        assertTrue(name.matches("(00000001/0 e[cd]x|00000007/.*|0000000d/.*|4000.*)"), name);
+      }
+      return rewritten;
+    }
+  }
+
+  private static Map<String, Integer> registers(Cpuid cpuid) {
+    Map<String, Integer> registers = new TreeMap<>();
+    for (Entry e : cpuid.entries()) {
+      String leaf = String.format("%08x/%x ", e.function(), e.index());
+      registers.put(leaf + "eax", e.eax());
+      registers.put(leaf + "ebx", e.ebx());
+      registers.put(leaf + "ecx", e.ecx());
+      registers.put(leaf + "edx", e.edx());
+    }
+    return registers;
+  }
+}

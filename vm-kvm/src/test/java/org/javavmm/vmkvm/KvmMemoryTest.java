@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.javavmm.vmkvm;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.util.List;
+import org.javavmm.kvm.ExitReason;
+import org.javavmm.kvm.Kvm;
+import org.javavmm.kvm.KvmException;
+import org.javavmm.kvm.Regs;
+import org.javavmm.kvm.Sregs;
+import org.javavmm.kvm.Vcpu;
+import org.javavmm.kvm.Vm;
+import org.javavmm.memory.GuestMemory;
+import org.javavmm.memory.GuestMemoryException;
+import org.javavmm.memory.Lease;
+import org.junit.jupiter.api.Test;
+
+/** Slots and the leases behind them, in every order of closing. */
+@NeedsKvm
+class KvmMemoryTest {
+  private static final long SIZE = 64 << 10;
+  private static final int CODE = 0x1000;
+
+  /** Writes one byte to 0x2000 for ever, telling each time. */
+  private static final byte[] WRITER = {
+    (byte) 0xa2, 0x00, 0x20, // mov [0x2000], al
+    (byte) 0xe6, 0x10, // out 0x10, al
+    (byte) 0xeb, (byte) 0xf9 // jmp 0x1000
+  };
+
+  private static GuestMemory memory() throws Exception {
+    return GuestMemory.builder()
+        .anonymous("low", 0, SIZE)
+        .anonymous("high", 0x10_0000, SIZE)
+        .build();
+  }
+
+  private static void start(Vcpu vcpu) throws KvmException {
+    Sregs sregs = vcpu.getSregs();
+    vcpu.setSregs(sregs.cs(sregs.cs().at(0, 0)));
+    vcpu.setRegs(new Regs().rip(CODE).rax(0x5a).rflags(2));
+  }
+
+  private static List<List<String>> holders(GuestMemory memory) {
+    return memory.regions().stream().map(region -> region.holders()).toList();
+  }
+
+  @Test
+  void leasesAreHeldWhileSlotsExist() throws Exception {
+    try (Kvm kvm = Kvm.open();
+        GuestMemory memory = memory();
+        Vm vm = kvm.createVm()) {
+      KvmMemory slots = KvmMemory.attach(vm, memory);
+      assertEquals(List.of(List.of("KVM slot 0"), List.of("KVM slot 1")), holders(memory));
+      IllegalStateException e = assertThrows(IllegalStateException.class, memory::close);
+      assertEquals(
+          "region low [0x0..0xffff] is still leased by KVM slot 0", e.getMessage());
+      memory.putByte(0, (byte) 1); // refused as a whole, so that it is usable as before
+      slots.close();
+      assertEquals(List.of(List.of(), List.of()), holders(memory));
+      slots.close();
+      memory.close();
+      assertThrows(GuestMemoryException.class, () -> memory.getByte(0));
+    }
+  }
+
+  @Test
+  void theGuestWritesAndLosesItsMemory() throws Exception {
+    try (Kvm kvm = Kvm.open();
+        GuestMemory memory = GuestMemory.builder().anonymous("code", 0, 0x2000)
+            .anonymous("data", 0x2000, 0x1000).build();
+        Vm vm = kvm.createVm();
+        KvmMemory slots = KvmMemory.attach(vm, memory);
+        Vcpu vcpu = vm.createVcpu(0)) {
+      memory.write(CODE, WRITER);
+      start(vcpu);
+      assertEquals(ExitReason.IO, vcpu.run());
+      assertEquals(0x5a, memory.getByte(0x2000));
+      memory.putByte(0x2000, (byte) 0);
+
+      slots.close();
+      memory.close();
+      // Nothing is left to execute: KVM asks for the code as if it were a device, or gives up.
+      ExitReason reason = vcpu.run();
+      assertFalse(reason == ExitReason.IO || reason == ExitReason.HLT, () -> "" + vcpu.exit());
+    }
+  }
+
+  @Test
+  void aDeletedSlotIsMmio() throws Exception {
+    try (Kvm kvm = Kvm.open();
+        GuestMemory code = GuestMemory.builder().anonymous("code", 0, 0x2000).build();
+        GuestMemory data = GuestMemory.builder().anonymous("data", 0x2000, 0x1000).build();
+        Vm vm = kvm.createVm();
+        KvmMemory codeSlots = KvmMemory.attach(vm, code);
+        Lease lease = data.regions().getFirst().lease("test");
+        Vcpu vcpu = vm.createVcpu(0)) {
+      vm.setUserMemoryRegion(7, 0, 0x2000, 0x1000, lease.hva());
+      code.write(CODE, WRITER);
+      start(vcpu);
+      assertEquals(ExitReason.IO, vcpu.run());
+      assertEquals(0x5a, data.getByte(0x2000));
+      data.putByte(0x2000, (byte) 0);
+      vm.setUserMemoryRegion(7, 0, 0x2000, 0, 0);
+      assertEquals(ExitReason.MMIO, vcpu.run());
+      assertEquals("MMIO write gpa=0x2000 size=1", vcpu.exit().toString());
+      assertEquals(0, data.getByte(0x2000));
+      codeSlots.close();
+    }
+  }
+
+  @Test
+  void slotsMayBeClosedAfterTheVm() throws Exception {
+    try (Kvm kvm = Kvm.open();
+        GuestMemory memory = memory()) {
+      Vm vm = kvm.createVm();
+      Vcpu vcpu = vm.createVcpu(0);
+      KvmMemory slots = KvmMemory.attach(vm, memory);
+      vm.close();
+      assertThrows(IllegalStateException.class, vcpu::run);
+      // The VM is gone, the leases end only now.
+      assertEquals(List.of(List.of("KVM slot 0"), List.of("KVM slot 1")), holders(memory));
+      slots.close();
+      assertEquals(List.of(List.of(), List.of()), holders(memory));
+    }
+  }
+
+  @Test
+  void slotsKeepTheirLeasesWhileAVcpuRuns() throws Exception {
+    try (Kvm kvm = Kvm.open();
+        GuestMemory memory = memory();
+        Vm vm = kvm.createVm();
+        KvmMemory slots = KvmMemory.attach(vm, memory)) {
+      Vcpu vcpu = vm.createVcpu(0);
+      memory.write(CODE, new byte[] {(byte) 0xeb, (byte) 0xfe}); // jmp itself
+      start(vcpu);
+      Thread thread =
+          Thread.ofPlatform()
+              .name("vcpu0")
+              .start(
+                  () -> {
+                    try {
+                      while (vcpu.run() == ExitReason.REENTER) {
+                        // until the kick
+                      }
+                    } catch (KvmException e) {
+                      throw new IllegalStateException(e);
+                    } finally {
+                      vcpu.detach();
+                    }
+                  });
+      // Neither the VM nor the memory can go away below a running guest.
+      assertThrows(IllegalStateException.class, memory::close);
+      vcpu.kick();
+      thread.join();
+      vcpu.close();
+      slots.close();
+      memory.close();
+    }
+  }
+
+  @Test
+  void aRefusedSlotLeavesNone() throws Exception {
+    try (Kvm kvm = Kvm.open();
+        GuestMemory taken = GuestMemory.builder().anonymous("taken", 0x10_0000, SIZE).build();
+        GuestMemory memory = memory();
+        Vm vm = kvm.createVm();
+        Lease lease = taken.regions().getFirst().lease("test")) {
+      vm.setUserMemoryRegion(9, 0, 0x10_0000, SIZE, lease.hva());
+      KvmException e =
+          assertThrows(KvmException.class, () -> KvmMemory.attach(vm, memory).close());
+      assertEquals(
+          "KVM_SET_USER_MEMORY_REGION(slot=1, gpa=0x100000, size=0x10000): EEXIST (overlaps another"
+              + " slot)",
+          e.getMessage());
+      assertEquals(List.of(List.of(), List.of()), holders(memory));
+      vm.setUserMemoryRegion(9, 0, 0x10_0000, 0, 0);
+      // Slot 0 was deleted again, so its place is free.
+      KvmMemory.attach(vm, memory).close();
+    }
+  }
+
+  @Test
+  void closedVmOrMemoryIsRefused() throws Exception {
+    try (Kvm kvm = Kvm.open();
+        GuestMemory memory = memory();
+        GuestMemory closed = memory();
+        Vm vm = kvm.createVm()) {
+      closed.close();
+      assertThrows(IllegalStateException.class, () -> KvmMemory.attach(vm, closed).close());
+      vm.close();
+      assertThrows(IllegalStateException.class, () -> KvmMemory.attach(vm, memory).close());
+      assertEquals(List.of(List.of(), List.of()), holders(memory));
+    }
+  }
+
+  @Test
+  void nothingIsLeftOpen() throws Exception {
+    try (Kvm kvm = Kvm.open()) {
+      long before = Descriptors.to("anon_inode:");
+      for (int i = 0; i < 20; i++) {
+        try (GuestMemory memory = memory();
+            Vm vm = kvm.createVm();
+            KvmMemory _ = KvmMemory.attach(vm, memory);
+            Vcpu vcpu = vm.createVcpu(0)) {
+          start(vcpu);
+          assertEquals(before + 2, Descriptors.to("anon_inode:"));
+        }
+      }
+      assertEquals(before, Descriptors.to("anon_inode:"));
+    }
+  }
+}
