@@ -117,10 +117,7 @@ final class GuestInitramfs {
       List<String> order = modules.closure(List.of(name));
       // What a module needs, the nearest first.
       String needed =
-          order.reversed().stream()
-              .skip(1)
-              .map(n -> n + ".ko")
-              .collect(Collectors.joining(" "));
+          order.reversed().stream().skip(1).map(n -> n + ".ko").collect(Collectors.joining(" "));
       dependencies.append(name).append(".ko: ").append(needed).append('\n');
       for (String alias : modules.info(name).getOrDefault("alias", List.of())) {
         aliases.append("alias ").append(alias).append(' ').append(name).append('\n');

@@ -21,8 +21,7 @@ final class LabCommand {
             .addOption(Options.value("--memory", "SIZE", "the lab's memory, by default 3G"))
             .addOption(Options.value("--cpus", "N", "the lab's CPUs, by default 2"))
             .addOption(
-                Options.value(
-                    "--kernel", "SERIES", "the lab's kernel, 6.1 (by default) or 6.12"))
+                Options.value("--kernel", "SERIES", "the lab's kernel, 6.1 (by default) or 6.12"))
             .addPositional(
                 PositionalParamSpec.builder()
                     .index("0..*")
@@ -46,10 +45,7 @@ final class LabCommand {
     Lab.Builder lab = Lab.builder().memory(memory);
     lab.cpus(
         options.number(
-            "--cpus",
-            Math.min(2, Runtime.getRuntime().availableProcessors()),
-            1,
-            Lab.MAX_CPUS));
+            "--cpus", Math.min(2, Runtime.getRuntime().availableProcessors()), 1, Lab.MAX_CPUS));
     String kernel = options.get("--kernel").orElse("6.1");
     if (!DebianPackages.kernelSeries().contains(kernel)) {
       throw new UsageException(

@@ -24,8 +24,9 @@ import org.javavmm.vmm.StopReason;
 import org.javavmm.vmm.Vmm;
 
 /**
- * A monitor that boots Linux: memory, vCPUs, serial ports, and what switches it off. With a command,
- * the console goes nowhere, and the command's output, errors and status come over further ports.
+ * A monitor that boots Linux: memory, vCPUs, serial ports, and what switches it off. With a
+ * command, the console goes nowhere, and the command's output, errors and status come over further
+ * ports.
  */
 final class LinuxVmm {
   private static final int STATUS_FAILED = 1;
@@ -130,10 +131,7 @@ final class LinuxVmm {
               "signals",
               signals.event().fd(),
               Epoll.EPOLLIN,
-              _ ->
-                  signals
-                      .take()
-                      .forEach(s -> vmm.stop(new StopReason.HostRequest("SIG" + s))));
+              _ -> signals.take().forEach(s -> vmm.stop(new StopReason.HostRequest("SIG" + s))));
       return vmm.run();
     }
   }

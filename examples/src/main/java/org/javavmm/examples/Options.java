@@ -64,8 +64,9 @@ final class Options {
   }
 
   /**
-   * Parses what follows the command. Where nothing does, picocli is not even loaded: its classes are
-   * of a version that the start-up archive cannot hold, and cost more than a small monitor's run.
+   * Parses what follows the command. Where nothing does, picocli is not even loaded: its classes
+   * are of a version that the start-up archive cannot hold, and cost more than a small monitor's
+   * run.
    */
   static Options parse(String[] args) throws UsageException {
     if (args.length == 1) {
@@ -135,8 +136,7 @@ final class Options {
     } catch (NumberFormatException e) {
       // Said below.
     }
-    throw new UsageException(
-        option + " " + text + ": not a number from " + min + " to " + max);
+    throw new UsageException(option + " " + text + ": not a number from " + min + " to " + max);
   }
 
   /** A size such as {@code 512M}. */

@@ -155,8 +155,7 @@ class LinuxLabTest {
     byte[] bytes = Files.readAllBytes(folder.resolve("random.out"));
     assertEquals(RANDOM_KIB << 10, bytes.length);
     byte[] digest = MessageDigest.getInstance("SHA-256").digest(bytes);
-    assertEquals(
-        read("random.err").split(" ", -1)[0], HexFormat.of().formatHex(digest));
+    assertEquals(read("random.err").split(" ", -1)[0], HexFormat.of().formatHex(digest));
     // All values occur, so that no byte is special on the way.
     boolean[] seen = new boolean[256];
     for (byte b : bytes) {

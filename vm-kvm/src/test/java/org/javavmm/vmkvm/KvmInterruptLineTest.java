@@ -116,11 +116,9 @@ class KvmInterruptLineTest {
       closed.close();
       long before = Descriptors.to("anon_inode:");
       KvmException e =
-          assertThrows(
-              KvmException.class, () -> KvmInterruptLine.connect(without, 4).close());
+          assertThrows(KvmException.class, () -> KvmInterruptLine.connect(without, 4).close());
       assertEquals("EINVAL", org.javavmm.sys.Errno.name(e.errno()));
-      assertThrows(
-          IllegalStateException.class, () -> KvmInterruptLine.connect(closed, 4).close());
+      assertThrows(IllegalStateException.class, () -> KvmInterruptLine.connect(closed, 4).close());
       assertEquals(before, Descriptors.to("anon_inode:"));
     }
   }

@@ -77,8 +77,7 @@ public final class LinuxBoot {
                 .sleepRegisters(power, power)
                 .build())
         .add(madt.ioApic(0, IOAPIC_ADDRESS, 0).localApicNmi(1).build())
-        .add(
-            Dsdt.of(Aml.scope("\\_SB", devices), Aml.sleepState(5, AcpiPower.SLEEP_TYPE_S5)))
+        .add(Dsdt.of(Aml.scope("\\_SB", devices), Aml.sleepState(5, AcpiPower.SLEEP_TYPE_S5)))
         .build();
   }
 

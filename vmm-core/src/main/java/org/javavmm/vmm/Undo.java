@@ -14,14 +14,13 @@ final class Undo implements AutoCloseable {
   }
 
   <T extends AutoCloseable> T on(T resource) {
-    opened.push(
-        () -> {
-          try {
-            resource.close();
-          } catch (Exception e) {
-            throw new IllegalStateException("cannot close " + resource, e);
-          }
-        });
+    opened.push(() -> {
+      try {
+        resource.close();
+      } catch (Exception e) {
+        throw new IllegalStateException("cannot close " + resource, e);
+      }
+    });
     return resource;
   }
 

@@ -25,15 +25,15 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * An x86-64 virtual machine and what runs it: memory around the 32-bit hole, interrupt controllers
- * in the kernel, vCPUs with their CPUID, a port and an MMIO bus, an event loop, and a thread for each
- * vCPU.
+ * in the kernel, vCPUs with their CPUID, a port and an MMIO bus, an event loop, and a thread for
+ * each vCPU.
  *
  * <p>A monitor builds one, puts its devices on the buses, loads a guest, and calls {@link #run},
- * which returns when the guest or the host ends it. {@link #stop} may be called by any thread at any
- * time. The rest is for the thread that built it, before {@link #run}.
+ * which returns when the guest or the host ends it. {@link #stop} may be called by any thread at
+ * any time. The rest is for the thread that built it, before {@link #run}.
  *
- * <p>If a vCPU's thread, a device or a handler of the event loop throws, the machine stops with that
- * one reason.
+ * <p>If a vCPU's thread, a device or a handler of the event loop throws, the machine stops with
+ * that one reason.
  */
 public final class Vmm implements AutoCloseable {
   /** Where KVM may put what Intel processors need for real mode, below the BIOS's place. */
@@ -42,8 +42,14 @@ public final class Vmm implements AutoCloseable {
   private static final long TSS_ADDRESS = 0xfffb_d000L;
 
   private static final Cap[] NEEDED = {
-    Cap.USER_MEMORY, Cap.IRQCHIP, Cap.IRQFD, Cap.EXT_CPUID, Cap.IMMEDIATE_EXIT, Cap.MP_STATE,
-    Cap.SET_TSS_ADDR, Cap.SET_IDENTITY_MAP_ADDR
+    Cap.USER_MEMORY,
+    Cap.IRQCHIP,
+    Cap.IRQFD,
+    Cap.EXT_CPUID,
+    Cap.IMMEDIATE_EXIT,
+    Cap.MP_STATE,
+    Cap.SET_TSS_ADDR,
+    Cap.SET_IDENTITY_MAP_ADDR
   };
 
   private final AtomicReference<@Nullable StopReason> stopReason = new AtomicReference<>();
@@ -206,8 +212,8 @@ public final class Vmm implements AutoCloseable {
   }
 
   /**
-   * Runs the guest until somebody stops it. All vCPUs' threads are ready before the first enters the
-   * guest. When this returns, no vCPU runs and the event loop has run what was posted to it.
+   * Runs the guest until somebody stops it. All vCPUs' threads are ready before the first enters
+   * the guest. When this returns, no vCPU runs and the event loop has run what was posted to it.
    *
    * @return why it stopped
    * @throws SystemCallException if a thread cannot be started
@@ -220,9 +226,7 @@ public final class Vmm implements AutoCloseable {
     try {
       for (VcpuLoop loop : loops) {
         threads.add(
-            Thread.ofPlatform()
-                .name("vcpu" + loop.vcpu().id())
-                .start(() -> runVcpu(loop, ready)));
+            Thread.ofPlatform().name("vcpu" + loop.vcpu().id()).start(() -> runVcpu(loop, ready)));
       }
       stopped.await();
     } catch (InterruptedException e) {
