@@ -115,8 +115,7 @@ public final class CpuidTemplate {
 
   private static Entry amdFeatures(Entry e, int vcpus) {
     int ecx = e.ecx() & ~LEAF8000_0001_ECX_CMP_LEGACY;
-    return e.with(
-        e.eax(), e.ebx(), vcpus > 1 ? ecx | LEAF8000_0001_ECX_CMP_LEGACY : ecx, e.edx());
+    return e.with(e.eax(), e.ebx(), vcpus > 1 ? ecx | LEAF8000_0001_ECX_CMP_LEGACY : ecx, e.edx());
   }
 
   /** ECX[7:0] cores minus one, ECX[15:12] bits of the APIC id that number them. */

@@ -99,8 +99,18 @@ class BootStateTest {
       }
       assertEquals(
           List.of(
-              "10", "18", "18", "18", "7000", "8ff0", "2", "80000011", "9000", "1002d",
-              "ffffffff", "10"),
+              "10",
+              "18",
+              "18",
+              "18",
+              "7000",
+              "8ff0",
+              "2",
+              "80000011",
+              "9000",
+              "1002d",
+              "ffffffff",
+              "10"),
           seen);
       assertEquals(ExitReason.HLT, vcpu.run());
     }
@@ -166,12 +176,11 @@ class BootStateTest {
       Map<String, Integer> seen = registers(vcpu.getCpuid2());
       Set<String> rewritten = new TreeSet<>();
       registers(supported)
-          .forEach(
-              (name, value) -> {
-                if (!value.equals(seen.get(name))) {
-                  rewritten.add(name);
-                }
-              });
+          .forEach((name, value) -> {
+            if (!value.equals(seen.get(name))) {
+              rewritten.add(name);
+            }
+          });
       System.out.println("CPUID registers that this KVM rewrites: " + rewritten);
       for (String name : rewritten) {
         assertTrue(name.matches("(00000001/0 e[cd]x|00000007/.*|0000000d/.*|4000.*)"), name);

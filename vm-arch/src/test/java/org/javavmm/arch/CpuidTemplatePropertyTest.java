@@ -109,8 +109,7 @@ class CpuidTemplatePropertyTest {
       assertTrue(bit(leaf1.ecx(), 21), "x2APIC");
       assertEquals(8, field(leaf1.ebx(), 15, 8), "CLFLUSH line");
       assertEquals(leaf(supported, 1, 0).eax(), leaf1.eax(), "model");
-      assertEquals(
-          leaf(supported, 1, 0).edx() & ~(1 << 28), leaf1.edx() & ~(1 << 28), "features");
+      assertEquals(leaf(supported, 1, 0).edx() & ~(1 << 28), leaf1.edx() & ~(1 << 28), "features");
       assertEquals(leaf(supported, 0, 0), leaf(cpuid, 0, 0), "vendor and highest leaf");
       assertEquals(leaf(supported, 0x8000_0000, 0), leaf(cpuid, 0x8000_0000, 0));
 

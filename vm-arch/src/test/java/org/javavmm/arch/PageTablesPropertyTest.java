@@ -93,7 +93,6 @@ class PageTablesPropertyTest {
         assertThrows(
             IllegalArgumentException.class, () -> PageTables.writeIdentity(memory(), 0x1008));
     assertEquals("gpa=0x1008 is not a multiple of 4096", e.getMessage());
-    assertThrows(
-        GuestMemoryException.class, () -> PageTables.writeIdentity(memory(), 124 << 10));
+    assertThrows(GuestMemoryException.class, () -> PageTables.writeIdentity(memory(), 124 << 10));
   }
 }

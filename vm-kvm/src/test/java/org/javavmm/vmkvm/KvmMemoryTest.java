@@ -20,15 +20,20 @@ import org.junit.jupiter.api.Test;
 
 /** Slots and the leases behind them, in every order of closing. */
 @NeedsKvm
+@SuppressWarnings("try") // closing early, and twice, is what is tested
 class KvmMemoryTest {
   private static final long SIZE = 64 << 10;
   private static final int CODE = 0x1000;
 
   /** Writes one byte to 0x2000 for ever, telling each time. */
   private static final byte[] WRITER = {
-    (byte) 0xa2, 0x00, 0x20, // mov [0x2000], al
-    (byte) 0xe6, 0x10, // out 0x10, al
-    (byte) 0xeb, (byte) 0xf9 // jmp 0x1000
+    (byte) 0xa2,
+    0x00,
+    0x20, // mov [0x2000], al
+    (byte) 0xe6,
+    0x10, // out 0x10, al
+    (byte) 0xeb,
+    (byte) 0xf9 // jmp 0x1000
   };
 
   private static GuestMemory memory() throws Exception {
@@ -56,8 +61,7 @@ class KvmMemoryTest {
       KvmMemory slots = KvmMemory.attach(vm, memory);
       assertEquals(List.of(List.of("KVM slot 0"), List.of("KVM slot 1")), holders(memory));
       IllegalStateException e = assertThrows(IllegalStateException.class, memory::close);
-      assertEquals(
-          "region low [0x0..0xffff] is still leased by KVM slot 0", e.getMessage());
+      assertEquals("region low [0x0..0xffff] is still leased by KVM slot 0", e.getMessage());
       memory.putByte(0, (byte) 1); // refused as a whole, so that it is usable as before
       slots.close();
       assertEquals(List.of(List.of(), List.of()), holders(memory));
@@ -70,8 +74,11 @@ class KvmMemoryTest {
   @Test
   void theGuestWritesAndLosesItsMemory() throws Exception {
     try (Kvm kvm = Kvm.open();
-        GuestMemory memory = GuestMemory.builder().anonymous("code", 0, 0x2000)
-            .anonymous("data", 0x2000, 0x1000).build();
+        GuestMemory memory =
+            GuestMemory.builder()
+                .anonymous("code", 0, 0x2000)
+                .anonymous("data", 0x2000, 0x1000)
+                .build();
         Vm vm = kvm.createVm();
         KvmMemory slots = KvmMemory.attach(vm, memory);
         Vcpu vcpu = vm.createVcpu(0)) {
@@ -140,18 +147,17 @@ class KvmMemoryTest {
       Thread thread =
           Thread.ofPlatform()
               .name("vcpu0")
-              .start(
-                  () -> {
-                    try {
-                      while (vcpu.run() == ExitReason.REENTER) {
-                        // until the kick
-                      }
-                    } catch (KvmException e) {
-                      throw new IllegalStateException(e);
-                    } finally {
-                      vcpu.detach();
-                    }
-                  });
+              .start(() -> {
+                try {
+                  while (vcpu.run() == ExitReason.REENTER) {
+                    // until the kick
+                  }
+                } catch (KvmException e) {
+                  throw new IllegalStateException(e);
+                } finally {
+                  vcpu.detach();
+                }
+              });
       // Neither the VM nor the memory can go away below a running guest.
       assertThrows(IllegalStateException.class, memory::close);
       vcpu.kick();
@@ -170,8 +176,7 @@ class KvmMemoryTest {
         Vm vm = kvm.createVm();
         Lease lease = taken.regions().getFirst().lease("test")) {
       vm.setUserMemoryRegion(9, 0, 0x10_0000, SIZE, lease.hva());
-      KvmException e =
-          assertThrows(KvmException.class, () -> KvmMemory.attach(vm, memory).close());
+      KvmException e = assertThrows(KvmException.class, () -> KvmMemory.attach(vm, memory).close());
       assertEquals(
           "KVM_SET_USER_MEMORY_REGION(slot=1, gpa=0x100000, size=0x10000): EEXIST (overlaps another"
               + " slot)",
