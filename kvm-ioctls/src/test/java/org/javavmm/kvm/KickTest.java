@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 import org.javavmm.sys.KickSignal;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -57,8 +58,7 @@ class KickTest {
     /** Waits for an acknowledgement; the guest's watchdog ends a wait that is in vain. */
     void awaitInterrupted(int count) {
       while (interrupted < count && failure.get() == null) {
-        Thread.onSpinWait();
-        Thread.yield();
+        LockSupport.parkNanos(5_000);
       }
     }
   }

@@ -18,9 +18,10 @@ import org.junit.jupiter.api.Test;
 
 /** The system and VM objects: slots, interrupts, several vCPUs, closing. */
 @NeedsKvm
+@SuppressWarnings("try") // closing early, and twice, is what is tested
 class VmTest {
   private static String refused(org.junit.jupiter.api.function.Executable call) {
-    return assertThrows(KvmException.class, call).getMessage();
+    return String.valueOf(assertThrows(KvmException.class, call).getMessage());
   }
 
   @Test
@@ -108,10 +109,9 @@ class VmTest {
       assertEquals(
           "KVM_CREATE_PIT2(flags=0): ENOENT (create the interrupt controllers first)",
           refused(() -> guest.vm.createPit2(false)));
-      KvmException e = assertThrows(KvmException.class, () -> guest.vm.setIrqLine(4, true));
-      assertEquals(Errno.ENXIO, e.errno());
       assertTrue(
-          e.getMessage().startsWith("KVM_IRQ_LINE(gsi=4, level=true): ENXIO"), e::getMessage);
+          refused(() -> guest.vm.setIrqLine(4, true))
+              .startsWith("KVM_IRQ_LINE(gsi=4, level=true): ENXIO"));
     }
   }
 

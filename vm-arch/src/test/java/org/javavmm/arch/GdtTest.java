@@ -51,9 +51,9 @@ class GdtTest {
   /** What a processor makes of a descriptor when it loads it (Intel SDM vol. 3, 3.4.5). */
   private static Segment loaded(long d, int selector) {
     boolean pages = bit(d, 55);
-    int limit = (int) (d & 0xffff | d >>> 32 & 0xf_0000);
+    int limit = (int) ((d & 0xffff) | ((d >>> 32) & 0xf_0000));
     return new Segment(
-        d >>> 16 & 0xff_ffff | d >>> 32 & 0xff00_0000L,
+        ((d >>> 16) & 0xff_ffff) | ((d >>> 32) & 0xff00_0000L),
         pages ? limit << 12 | 0xfff : limit,
         selector,
         (int) (d >>> 40) & 0xf,

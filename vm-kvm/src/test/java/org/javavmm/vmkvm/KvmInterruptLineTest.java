@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Test;
 
 /** Interrupt lines through irqfds. */
 @NeedsKvm
+@SuppressWarnings("try") // closing early, and twice, is what is tested
 class KvmInterruptLineTest {
   private static final int CODE = 0x1000;
   private static final int HANDLER = 0x1100;

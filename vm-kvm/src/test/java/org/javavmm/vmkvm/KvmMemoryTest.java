@@ -20,6 +20,7 @@ import org.junit.jupiter.api.Test;
 
 /** Slots and the leases behind them, in every order of closing. */
 @NeedsKvm
+@SuppressWarnings("try") // closing early, and twice, is what is tested
 class KvmMemoryTest {
   private static final long SIZE = 64 << 10;
   private static final int CODE = 0x1000;
