@@ -24,6 +24,10 @@ final class QemuCommand {
    * The outer kernel's command line.
    *
    * <ul>
+   *   <li>{@code init_on_alloc=1}: not for safety, but needed. virtiofsd writes file contents into
+   *       the machine's memory behind QEMU's back. If the page held code before, QEMU would go on
+   *       running its translation of that; but because the kernel clears a page when it takes it,
+   *       which QEMU sees, the translation is dropped in time.
    *   <li>{@code panic=-1} with {@code reboot=t} and {@code -no-reboot}: a panic ends QEMU.
    *   <li>{@code tsc=reliable}: the emulated CPUs share one time-stamp counter, which the kernel
    *       cannot know; otherwise every reading of the clock is an access to the HPET.
@@ -33,7 +37,7 @@ final class QemuCommand {
    * </ul>
    */
   private static final String KERNEL_ARGUMENTS =
-      "console=ttyS0 quiet panic=-1 reboot=t tsc=reliable cryptomgr.notests mitigations=off"
+      "console=ttyS0 quiet init_on_alloc=1 panic=-1 reboot=t tsc=reliable cryptomgr.notests mitigations=off"
           + " nokaslr random.trust_cpu=on nmi_watchdog=0 nowatchdog";
 
   private QemuCommand() {}

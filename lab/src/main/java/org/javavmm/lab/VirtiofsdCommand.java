@@ -43,6 +43,13 @@ final class VirtiofsdCommand {
             "source=/",
             "-o",
             "sandbox=chroot",
+            // Pages stay cached when a file is opened again, or each JVM would read its libraries
+            // anew. What the host changes is noticed by the file's time, which is asked for again
+            // after a second.
+            "-o",
+            "cache=always",
+            "-o",
+            "timeout=1",
             "-o",
             "log_level=warn"));
     return command;

@@ -85,7 +85,7 @@ class LabTest {
     assertEquals(
         List.of(
             "kvm",
-            "1",
+            "Y",
             "2",
             folder.toString(),
             "from the host",
@@ -164,9 +164,9 @@ class LabTest {
         Thread.sleep(20);
       }
       List<ProcessHandle> children = process.descendants().toList();
+      assertTrue(children.stream().anyMatch(LabTest::isQemu), "QEMU: " + children);
       List<Path> folders = folders();
       process.destroyForcibly().waitFor();
-      assertTrue(children.stream().anyMatch(LabTest::isQemu), "QEMU: " + children);
       assertEnded(children);
       assertFalse(folders.isEmpty());
       for (Path left : folders) {
