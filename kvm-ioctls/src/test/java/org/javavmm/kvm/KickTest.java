@@ -144,7 +144,7 @@ class KickTest {
       Thread thread = Thread.ofPlatform().start(runner);
       runner.attached.await();
       // A signal outside of the guest is lost, as it may be: no kick stands behind it.
-      while (runner.reentered == 0) {
+      while (runner.reentered == 0 && runner.interrupted == 0) {
         assertEquals(0, KickSignal.send(runner.threadId));
         Thread.sleep(1);
       }
