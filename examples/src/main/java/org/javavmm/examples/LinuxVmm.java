@@ -51,6 +51,7 @@ final class LinuxVmm {
   int runConsole() throws IOException, InterruptedException {
     OwnedFd in = OwnedFd.standardStream(0);
     OwnedFd out = OwnedFd.standardStream(1);
+    StopReason reason;
     try (Vmm vmm = Vmm.builder().memory(memory).cpus(cpus).build();
         BufferedSink console = BufferedSink.toFd(out)) {
       Uart16550 uart = addSerial(vmm, ComPort.COM1, console);
@@ -63,13 +64,11 @@ final class LinuxVmm {
                   uart::sendBreak,
                   () -> err.print(EscapeKey.HELP))
               : InputFilter.NONE;
-      StopReason reason;
       try (SerialInput _ = SerialInput.start(vmm.events(), in, uart, keys)) {
         reason = terminal ? runRaw(vmm, in) : run(vmm);
       }
-      console.close();
-      return status(reason);
     }
+    return status(reason);
   }
 
   private static StopReason runRaw(Vmm vmm, OwnedFd in) throws IOException, InterruptedException {

@@ -50,30 +50,22 @@ public final class Main {
     boolean verbose = false;
     try {
       switch (command) {
-        case "hello" -> {
+        case "hello", "linux", "lab" -> {
           Options options = Options.parse(args);
           verbose = options.verbose();
-          return options.helpPrinted(out) ? 0 : HelloCommand.run(options, out, err);
-        }
-        case "linux" -> {
-          Options options = Options.parse(args);
-          verbose = options.verbose();
-          return options.helpPrinted(out) ? 0 : LinuxCommand.run(options, err);
-        }
-        case "lab" -> {
-          Options options = Options.parse(args);
-          verbose = options.verbose();
-          return options.helpPrinted(out) ? 0 : LabCommand.run(options);
+          return options.helpPrinted(out) ? 0 : run(command, options, out, err);
         }
         case "warm-up" -> {
           return WarmUp.run(err);
         }
-        case "", "-h", "--help", "help" -> {
-          (command.isEmpty() ? err : out).print(USAGE);
-          return command.isEmpty() ? 2 : 0;
+        case "-h", "--help", "help" -> out.print(USAGE);
+        case "" -> {
+          err.print(USAGE);
+          return 2;
         }
         default -> throw new UsageException("unknown command '" + command + "'; see vmm --help");
       }
+      return 0;
     } catch (UsageException | LoaderException | KvmException | LabException e) {
       return failed(err, e, 2, verbose);
     } catch (IOException | RuntimeException e) {
@@ -81,6 +73,15 @@ public final class Main {
     } catch (InterruptedException e) {
       return failed(err, e, 130, verbose);
     }
+  }
+
+  private static int run(String command, Options options, PrintStream out, PrintStream err)
+      throws IOException, InterruptedException {
+    return switch (command) {
+      case "hello" -> HelloCommand.run(options, out, err);
+      case "linux" -> LinuxCommand.run(options, err);
+      default -> LabCommand.run(options);
+    };
   }
 
   private static int failed(PrintStream err, Exception e, int status, boolean verbose) {

@@ -77,7 +77,7 @@ final class Options {
       commandLine.setOverwrittenOptionsAllowed(false);
       return new Options(commandLine.parseArgs(Arrays.copyOfRange(args, 1, args.length)));
     } catch (ParameterException e) {
-      throw new UsageException(e.getMessage(), e);
+      throw new UsageException(String.valueOf(e.getMessage()), e);
     }
   }
 
