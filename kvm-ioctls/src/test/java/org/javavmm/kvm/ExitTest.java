@@ -267,13 +267,16 @@ class ExitTest {
         """;
     ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     try (Guest guest = Guest.realMode(listing)) {
-      long sum = portExits(guest, 20_000);
-      long before = threads.getCurrentThreadAllocatedBytes();
-      sum += portExits(guest, 100_000);
-      long bytes = threads.getCurrentThreadAllocatedBytes() - before;
-      assertEquals(60_000L * (0x80 + 0x81), sum);
-      // The measurement itself may allocate a little, once.
-      assertTrue(bytes < 1000, bytes + " bytes allocated by 100,000 exits");
+      long least = Long.MAX_VALUE;
+      // Interpreted code allocates: the steady state is reached when the compiler is through, which
+      // on a loaded machine takes a while.
+      for (int round = 0; round < 20 && least >= 1000; round++) {
+        long before = threads.getCurrentThreadAllocatedBytes();
+        long sum = portExits(guest, 20_000);
+        least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
+        assertEquals(10_000L * (0x80 + 0x81), sum);
+      }
+      assertTrue(least < 1000, least + " bytes allocated by 20,000 exits");
     }
   }
 
