@@ -5,8 +5,8 @@ import org.javavmm.device.BusDevice;
 
 /**
  * The power register of a hardware-reduced ACPI machine: reset register, sleep control and sleep
- * status in one byte (ACPI 6.5 §4.8.3.6 and §4.8.3.7). Other writes do nothing; it reads as 0, for no
- * wake-up is ever pending.
+ * status in one byte (ACPI 6.5 §4.8.3.6 and §4.8.3.7). Other writes do nothing; it reads as 0, for
+ * no wake-up is ever pending.
  *
  * <p>Thread-safe; the callbacks run on the vCPU's thread.
  */
