@@ -45,16 +45,21 @@ public final class SerialPty implements SerialSink, AutoCloseable {
   private boolean flushPosted;
   private long dropped;
 
-  /** Counts what was dropped from the ring while its first bytes are being written. */
-  private int overtaken;
-
   // The loop's thread alone.
   private final byte[] outChunk = new byte[CHUNK];
   private final byte[] inChunk = new byte[CHUNK];
   private final MemorySegment outBuffer = Arena.ofAuto().allocate(CHUNK);
   private final MemorySegment inBuffer = Arena.ofAuto().allocate(CHUNK);
-  private int from;
-  private int to;
+
+  /** What of {@link #outBuffer} is still to be written. */
+  private int outFrom;
+
+  private int outTo;
+
+  /** What of {@link #inChunk} the UART has not taken. */
+  private int inFrom;
+
+  private int inTo;
 
   private volatile @Nullable Uart16550 uart;
   private volatile @Nullable Registration registration;
@@ -119,7 +124,6 @@ public final class SerialPty implements SerialSink, AutoCloseable {
     synchronized (lock) {
       if (ring.isFull()) {
         ring.drop(1);
-        overtaken++;
         dropped++;
       }
       ring.put(value);
@@ -141,37 +145,36 @@ public final class SerialPty implements SerialSink, AutoCloseable {
     receive();
   }
 
-  /** Writes until the ring is empty or the kernel's buffer is full; then an edge follows. */
+  /** Writes until nothing is left or the kernel's buffer is full; then an edge follows. */
   private void flush() {
     while (!closed) {
-      int n;
       synchronized (lock) {
         flushPosted = false;
-        n = ring.peek(outChunk);
-        overtaken = 0;
+        if (outFrom == outTo) {
+          outFrom = 0;
+          outTo = ring.peek(outChunk);
+          ring.drop(outTo);
+          MemorySegment.copy(outChunk, 0, outBuffer, ValueLayout.JAVA_BYTE, 0, outTo);
+        }
       }
-      if (n == 0) {
+      if (outTo == 0) {
         return;
       }
-      MemorySegment.copy(outChunk, 0, outBuffer, ValueLayout.JAVA_BYTE, 0, n);
-      long written;
+      long n;
       try {
-        written = fd.write(outBuffer.asSlice(0, n));
+        n = fd.write(outBuffer.asSlice(outFrom, outTo - outFrom));
       } catch (IllegalStateException e) {
         return; // closed
       }
-      if (written == -Errno.EAGAIN) {
+      if (n >= 0) {
+        outFrom += (int) n;
+      } else if (n == -Errno.EAGAIN) {
         return;
-      }
-      synchronized (lock) {
-        // Bytes that were dropped meanwhile are gone from the ring already.
-        if (written >= 0) {
-          ring.drop(Math.max(0, (int) written - overtaken));
-        } else if (written != -Errno.EINTR) {
-          int lost = Math.max(0, n - overtaken);
-          ring.drop(lost);
-          dropped += lost;
+      } else if (n != -Errno.EINTR) {
+        synchronized (lock) {
+          dropped += outTo - outFrom;
         }
+        outFrom = outTo;
       }
     }
   }
@@ -180,9 +183,9 @@ public final class SerialPty implements SerialSink, AutoCloseable {
   private void receive() {
     Uart16550 target = uart;
     while (!closed && target != null) {
-      if (from < to) {
-        from += target.offer(inChunk, from, to - from);
-        if (from < to) {
+      if (inFrom < inTo) {
+        inFrom += target.offer(inChunk, inFrom, inTo - inFrom);
+        if (inFrom < inTo) {
           return; // the UART posts this task again
         }
       }
@@ -194,8 +197,8 @@ public final class SerialPty implements SerialSink, AutoCloseable {
       }
       if (n > 0) {
         MemorySegment.copy(inBuffer, ValueLayout.JAVA_BYTE, 0, inChunk, 0, (int) n);
-        from = 0;
-        to = (int) n;
+        inFrom = 0;
+        inTo = (int) n;
       } else if (n != -Errno.EINTR) {
         if (n != -Errno.EAGAIN && n != -Errno.EIO && n != 0) {
           LOGGER.log(Level.WARNING, "{0}: read: {1}", path(), Errno.name((int) -n));

@@ -172,6 +172,11 @@ class I8042Test {
     command(0x60);
     data(0x45);
     assertEquals(1, interrupts);
+    command(0xd3);
+    data(0x77);
+    assertEquals(1, interrupts, "the buffer stayed full: no edge");
+    var _ = bus.read(0x60, 1);
+    assertEquals(2, interrupts);
   }
 
   @Test
@@ -211,10 +216,17 @@ class I8042Test {
   }
 
   @Test
-  void comPorts() {
-    assertEquals(0x3f8, ComPort.COM1.port());
-    assertEquals(4, ComPort.COM1.irq());
-    assertEquals(0x2f8, ComPort.COM2.port());
-    assertEquals(3, ComPort.COM4.irq());
+  void acpiPower() {
+    List<String> calls = new ArrayList<>();
+    Bus pio = Bus.pio();
+    AcpiPower power = new AcpiPower(() -> calls.add("off"), () -> calls.add("reset"));
+    pio.add("power", AcpiPower.PORT, AcpiPower.SIZE, power);
+    for (int value = 0; value < 256; value++) {
+      pio.write(0x600, 1, value);
+    }
+    assertEquals(List.of("reset", "off"), calls, "0x01 and 0x34 only");
+    pio.write(0x600, 1, 0x34);
+    assertEquals("off", calls.getLast());
+    assertEquals(0, pio.read(0x600, 1));
   }
 }
