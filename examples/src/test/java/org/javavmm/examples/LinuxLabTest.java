@@ -27,7 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("lab")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class LinuxLabTest {
-  private static final Path ROOT = Path.of("").toAbsolutePath().getParent();
+  private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
   private static final boolean LONG = Boolean.getBoolean("vmm.long");
   private static final int RANDOM_KIB = LONG ? 1024 : 64;
 
