@@ -110,6 +110,8 @@ final class LinuxVmm {
     Uart16550 uart =
         Uart16550.builder(vmm.interrupt(LinuxBoot.serialInterrupt(port)), sink)
             .pacer(vmm.events())
+            // Input that arrives before the guest has opened the port must wait.
+            .flowControl(true)
             .build();
     vmm.pio().add(port.name(), port.base(), Uart16550.PORTS, uart);
     return uart;
