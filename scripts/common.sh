@@ -8,12 +8,15 @@ say() {
 # The feature version of the JDK in $1, from its release file: no process is started.
 jdk_version() {
   version=
+  runtime=
   [ -x "$1/bin/javac" ] && [ -r "$1/release" ] || return 1
   while IFS== read -r key value; do
     if [ "$key" = JAVA_VERSION ]; then
       version=${value#\"}
       version=${version%%[.\"+-]*}
-      break
+    elif [ "$key" = JAVA_RUNTIME_VERSION ]; then
+      # Changes with each update, where the folder's name does not.
+      runtime=$value
     fi
   done <"$1/release"
   [ -n "$version" ]

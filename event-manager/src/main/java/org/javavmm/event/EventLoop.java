@@ -372,11 +372,13 @@ public final class EventLoop implements AutoCloseable, Executor {
   /** Logs a handler's 1st, 2nd, 4th, 8th ... failure: a guest may be able to cause them. */
   private void failed(String who, Throwable failure, long count) {
     failures.incrementAndGet();
-    if (Long.bitCount(count) == 1) {
-      LOGGER.log(Level.WARNING, "event loop " + name + ": " + who + " failed", failure);
-    }
     FailureListener l = listener;
-    if (l != null) {
+    if (l == null) {
+      // Nobody else reports it. At a falling rate, for a guest may cause it.
+      if (Long.bitCount(count) == 1) {
+        LOGGER.log(Level.WARNING, "event loop " + name + ": " + who + " failed", failure);
+      }
+    } else {
       try {
         l.failed(who, failure);
       } catch (Throwable t) {

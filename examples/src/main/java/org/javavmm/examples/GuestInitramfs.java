@@ -40,16 +40,24 @@ final class GuestInitramfs {
           "vmw_vsock_virtio_transport",
           "virtiofs");
 
+  /** Where all of ours lies, so that joined to another initramfs it replaces nothing but /init. */
+  private static final String OWN = ".java-vmm";
+
   /** To be raised when this class makes something else of the same input. */
   private static final String FORMAT = "1";
 
   private GuestInitramfs() {}
 
-  /** The initramfs for a kernel, from the cache or newly built. */
-  static Path build(DebianPackages packages, KernelPackage kernel) throws IOException {
+  /**
+   * The initramfs for a kernel, from the cache or newly built.
+   *
+   * @param alone whether it is not joined to another: then it has {@code /bin} and {@code /sbin}
+   */
+  static Path build(DebianPackages packages, KernelPackage kernel, boolean alone)
+      throws IOException {
     byte[] init = init();
     Path busybox = packages.busybox();
-    String key = key(kernel.name(), busybox.toString(), init);
+    String key = key(kernel.name(), busybox.toString(), init, alone);
     Path file = packages.directory().resolve("initramfs-" + key + ".cpio");
     if (Files.exists(file)) {
       return file;
@@ -57,7 +65,7 @@ final class GuestInitramfs {
     Path temporary = Files.createTempFile(packages.directory(), "initramfs-", ".tmp");
     try {
       try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(temporary))) {
-        write(out, init, busybox, kernel);
+        write(out, init, busybox, kernel, alone);
       }
       Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
     } finally {
@@ -70,27 +78,33 @@ final class GuestInitramfs {
   static byte[] command(String command) throws IOException {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     new InitramfsWriter(out)
-        .folder(".java-vmm", 0755)
-        .file(".java-vmm/command", 0755, (command + "\n").getBytes(StandardCharsets.UTF_8))
+        .folder(OWN, 0755)
+        .file(OWN + "/command", 0755, (command + "\n").getBytes(StandardCharsets.UTF_8))
         .finish();
     return out.toByteArray();
   }
 
-  private static void write(OutputStream out, byte[] init, Path busybox, KernelPackage kernel)
+  private static void write(
+      OutputStream out, byte[] init, Path busybox, KernelPackage kernel, boolean alone)
       throws IOException {
     InitramfsWriter archive = new InitramfsWriter(out);
     for (String folder :
-        List.of("bin", "dev", "etc", "lib", "lib/modules", "proc", "root", "sbin", "sys", "tmp")) {
+        List.of(OWN, OWN + "/bin", "dev", "etc", "proc", "root", "run", "sys", "tmp")) {
       archive.folder(folder, 0755);
     }
-    archive.file("bin/busybox", 0755, busybox);
+    archive.file(OWN + "/bin/busybox", 0755, busybox);
     for (String applet : applets(busybox)) {
-      archive.symlink("bin/" + applet, "busybox");
+      archive.symlink(OWN + "/bin/" + applet, "busybox");
+    }
+    if (alone) {
+      // Programs that name the shell or an applet by its usual path.
+      archive.symlink("bin", OWN + "/bin");
+      archive.symlink("sbin", OWN + "/bin");
     }
     // Where the kernel opens the first program's standard streams, before devtmpfs is mounted.
     archive.characterDevice("dev/console", 0600, 5, 1);
     archive.file("init", 0755, init);
-    modules(archive, KernelModules.of(kernel), "lib/modules/" + kernel.release());
+    modules(archive, KernelModules.of(kernel), OWN + "/modules/" + kernel.release());
     archive.finish();
   }
 
@@ -109,6 +123,7 @@ final class GuestInitramfs {
 
   private static void modules(InitramfsWriter archive, KernelModules modules, String folder)
       throws IOException {
+    archive.folder(OWN + "/modules", 0755);
     archive.folder(folder, 0755);
     StringBuilder dependencies = new StringBuilder();
     StringBuilder aliases = new StringBuilder();
@@ -142,10 +157,11 @@ final class GuestInitramfs {
     }
   }
 
-  private static String key(String kernel, String busybox, byte[] init) {
+  private static String key(String kernel, String busybox, byte[] init, boolean alone) {
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      for (String part : List.of(FORMAT, kernel, busybox, String.join(" ", DRIVERS))) {
+      for (String part :
+          List.of(FORMAT, kernel, busybox, String.join(" ", DRIVERS), Boolean.toString(alone))) {
         digest.update(part.getBytes(StandardCharsets.UTF_8));
         digest.update((byte) 0);
       }

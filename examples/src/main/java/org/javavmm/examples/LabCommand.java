@@ -54,6 +54,7 @@ final class LabCommand {
               + ": must be one of "
               + String.join(", ", DebianPackages.kernelSeries()));
     }
+    lab.build().checkHost();
     HostPackages.requireForLab();
     return lab.kernel(kernel).progress(new Progress("lab")).build().run(command);
   }

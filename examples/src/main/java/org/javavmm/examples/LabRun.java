@@ -37,6 +37,16 @@ final class LabRun {
     return new LabRun(command, verbose);
   }
 
+  /** Refuses, before anything is fetched, what this host cannot give. */
+  static void checkHost(long guestMemory) throws IOException {
+    Lab.builder().memory(labMemory(guestMemory)).build().checkHost();
+  }
+
+  private static long labMemory(long guestMemory) {
+    long mib = 1L << 20;
+    return Math.max(Lab.DEFAULT_MEMORY, (guestMemory + OVERHEAD + mib - 1) / mib * mib);
+  }
+
   /** Makes the lab large enough for a guest. */
   LabRun forGuest(long memory, int cpus) {
     guestMemory = memory;
@@ -47,11 +57,9 @@ final class LabRun {
   /** Runs the command in the lab and gives its status. */
   int run() throws IOException, InterruptedException {
     HostPackages.requireForLab();
-    long mib = 1L << 20;
-    long memory = Math.max(Lab.DEFAULT_MEMORY, (guestMemory + OVERHEAD + mib - 1) / mib * mib);
     Lab.Builder lab =
         Lab.builder()
-            .memory(memory)
+            .memory(labMemory(guestMemory))
             .cpus(Math.max(guestCpus, Math.min(2, Runtime.getRuntime().availableProcessors())))
             .directory(Path.of("").toAbsolutePath());
     if (!verbose) {

@@ -15,6 +15,7 @@ import org.javavmm.loader.Initrd;
 import org.javavmm.loader.KernelImage;
 import org.javavmm.loader.LoaderException;
 import org.javavmm.loader.X86Layout;
+import org.javavmm.vmm.Vmm;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 
@@ -78,13 +79,19 @@ final class LinuxCommand {
     }
 
     DebianPackages packages = DebianPackages.ofUser(new Progress("vmm"));
+    boolean lab = KvmSelection.useLab(kvm, packages.directory(), err);
+    if (lab) {
+      LabRun.checkHost(memory);
+    } else {
+      Vmm.builder().memory(memory).cpus(cpus).checkHost();
+    }
     if (kernel == null || initrd == null || command.isPresent()) {
       KernelPackage debian = packages.cloudKernel("6.1");
       if (kernel == null) {
         kernel = KernelImage.read(debian.vmlinuz());
       }
       if (initrd == null || command.isPresent()) {
-        Initrd own = Initrd.read(GuestInitramfs.build(packages, debian));
+        Initrd own = Initrd.read(GuestInitramfs.build(packages, debian, initrd == null));
         initrd = initrd == null ? own : initrd.join(own);
       }
       if (command.isPresent()) {
@@ -94,7 +101,7 @@ final class LinuxCommand {
     }
     BootPlan plan = plan(memory, kernel, initrd, cmdline);
 
-    if (KvmSelection.useLab(kvm, packages.directory(), err)) {
+    if (lab) {
       return LabRun.ofThisProcess(options.verbose()).forGuest(memory, cpus).run();
     }
     LinuxVmm vmm = new LinuxVmm(memory, cpus, plan, options.verbose(), err);

@@ -3,8 +3,11 @@ package org.javavmm.examples;
 
 import java.io.IOException;
 import java.io.PrintStream;
+import java.time.Duration;
 import java.util.EnumSet;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.javavmm.acpi.ComPort;
 import org.javavmm.loader.BootPlan;
 import org.javavmm.superio.BufferedSink;
@@ -29,9 +32,13 @@ import org.javavmm.vmm.Vmm;
  * ports.
  */
 final class LinuxVmm {
+  private static final Duration FOREVER = Duration.ofDays(365);
   private static final int STATUS_FAILED = 1;
+  private static final int STATUS_HUNG_UP = 129;
   private static final int STATUS_INTERRUPTED = 130;
   private static final int STATUS_TERMINATED = 143;
+
+  private static final Pattern STATUS_LINE = Pattern.compile("(?m)^status (\\d{1,3})\\R");
 
   private final long memory;
   private final int cpus;
@@ -67,6 +74,9 @@ final class LinuxVmm {
       try (SerialInput _ = SerialInput.start(vmm.events(), in, uart, keys)) {
         reason = terminal ? runRaw(vmm, in) : run(vmm);
       }
+      if (!(reason instanceof StopReason.HostRequest)) {
+        var _ = console.flush(FOREVER);
+      }
     }
     return status(reason);
   }
@@ -92,10 +102,16 @@ final class LinuxVmm {
       addSerial(vmm, ComPort.COM4, status);
       prepare(vmm, EnumSet.allOf(ComPort.class));
       reason = run(vmm);
+      if (!(reason instanceof StopReason.HostRequest)) {
+        // A reader may be slow, but not lose anything; closing would wait some seconds only.
+        var _ = stdout.flush(FOREVER);
+        var _ = stderr.flush(FOREVER);
+      }
     }
-    String answer = status.text().strip();
-    if (answer.startsWith("status ")) {
-      return Integer.parseInt(answer.substring("status ".length()));
+    // A whole line: half of one, cut by a signal, says nothing.
+    Matcher answer = STATUS_LINE.matcher(status.text());
+    if (answer.find()) {
+      return Integer.parseInt(answer.group(1));
     }
     int result = status(reason);
     err.println("vmm: the command did not end: " + reason.describe());
@@ -145,6 +161,7 @@ final class LinuxVmm {
           switch (request.why()) {
             case "SIGINT" -> STATUS_INTERRUPTED;
             case "SIGTERM" -> STATUS_TERMINATED;
+            case "SIGHUP" -> STATUS_HUNG_UP;
             default -> 0;
           };
       case StopReason.GuestFailure failure -> {

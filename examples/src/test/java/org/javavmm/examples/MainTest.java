@@ -72,6 +72,18 @@ class MainTest {
   }
 
   @Test
+  void anAtSignIsNotAFile() throws IOException {
+    Path file = folder.resolve("arguments");
+    Files.writeString(file, "--help");
+    assertRefused(vmm("linux", "--memory", "@" + file), "--memory @" + file + ": not a size");
+  }
+
+  @Test
+  void moreMemoryThanTheHostHas() {
+    assertRefused(vmm("lab", "--memory", "2T", "--", "true"), "not enough memory");
+  }
+
+  @Test
   void optionGivenTwice() {
     assertRefused(vmm("linux", "--memory=1G", "--memory=2G"), "--memory");
   }

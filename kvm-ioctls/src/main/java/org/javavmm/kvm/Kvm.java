@@ -124,6 +124,22 @@ public final class Kvm implements AutoCloseable {
   }
 
   /**
+   * Makes sure that a VM may have as many vCPUs as a monitor wants.
+   *
+   * @param count the number
+   * @throws KvmException if that is more than KVM allows; the message has both numbers
+   */
+  public void requireVcpus(int count) throws KvmException {
+    int max = maxVcpus();
+    if (count > max) {
+      throw new KvmException(
+          "KVM_CHECK_EXTENSION(KVM_CAP_MAX_VCPUS)",
+          Errno.EINVAL,
+          count + " vCPUs are wanted, this KVM allows " + max);
+    }
+  }
+
+  /**
    * {@return the CPUID leaves that this host's KVM supports}
    *
    * @throws KvmException if the ioctl fails

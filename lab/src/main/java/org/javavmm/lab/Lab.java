@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -93,13 +94,24 @@ public final class Lab {
   public static Map<String, String> defaultEnvironment() {
     Map<String, String> environment = new LinkedHashMap<>(System.getenv());
     String home = System.getProperty("java.home");
-    environment.put("JAVA_HOME", home);
+    // As it was given, if it is the same: what depends on its name need not be made again.
+    if (!sameFolder(environment.getOrDefault("JAVA_HOME", ""), home)) {
+      environment.put("JAVA_HOME", home);
+    }
     String path = environment.getOrDefault("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
     String bin = home + "/bin";
     if (!path.equals(bin) && !path.startsWith(bin + ":")) {
       environment.put("PATH", bin + ":" + path);
     }
     return environment;
+  }
+
+  private static boolean sameFolder(String given, String home) {
+    try {
+      return given.startsWith("/") && Files.isSameFile(Path.of(given), Path.of(home));
+    } catch (IOException | InvalidPathException e) {
+      return false;
+    }
   }
 
   /**
@@ -170,6 +182,25 @@ public final class Lab {
     return LabProcess.start(this, command, false, false);
   }
 
+  /**
+   * Checks whether this host has the memory that the lab is to have. Nothing is fetched or started;
+   * {@link #run} and {@link #start} check it again.
+   *
+   * @throws LabException if it has not; the message has both numbers
+   */
+  public void checkHost() throws LabException {
+    long total = totalMemory();
+    if (settings.memory > total) {
+      throw new LabException(
+          String.format(
+              Locale.ROOT,
+              "not enough memory: %d MiB asked for the lab, %d MiB in this machine"
+                  + " (ask for less with --memory)",
+              settings.memory >> 20,
+              total >> 20));
+    }
+  }
+
   /** Checks, before anything is fetched or started, what can be checked. */
   void check(List<String> command) throws LabException {
     if (command.isEmpty()) {
@@ -190,16 +221,7 @@ public final class Lab {
     if (!Files.isDirectory(settings.directory)) {
       throw new LabException("no such folder: " + settings.directory);
     }
-    long total = totalMemory();
-    if (settings.memory > total) {
-      throw new LabException(
-          String.format(
-              Locale.ROOT,
-              "not enough memory: %d MiB asked for the lab, %d MiB in this machine"
-                  + " (ask for less with --memory)",
-              settings.memory >> 20,
-              total >> 20));
-    }
+    checkHost();
     settings.packages().tools().require("qemu-system-x86_64", "virtiofsd", "setpriv");
   }
 

@@ -136,6 +136,22 @@ public final class Vmm implements AutoCloseable {
     }
 
     /**
+     * Checks, without creating anything, that the host's KVM can give such a machine.
+     *
+     * @throws KvmException if there is no KVM, or if it lacks a capability or the number of vCPUs
+     */
+    public void checkHost() throws KvmException {
+      try (Kvm kvm = Kvm.open(device)) {
+        check(kvm);
+      }
+    }
+
+    private void check(Kvm kvm) throws KvmException {
+      kvm.require(NEEDED);
+      kvm.requireVcpus(cpus);
+    }
+
+    /**
      * Creates the machine.
      *
      * @return the machine, owned by the caller
@@ -145,11 +161,7 @@ public final class Vmm implements AutoCloseable {
      */
     public Vmm build() throws SystemCallException {
       try (Kvm kvm = Kvm.open(device)) {
-        kvm.require(NEEDED);
-        int max = kvm.maxVcpus();
-        if (cpus > max) {
-          throw new IllegalArgumentException("cpus=" + cpus + " exceeds this KVM's " + max);
-        }
+        check(kvm);
         GuestMemory.Builder ram = GuestMemory.builder();
         for (MemoryRange range : X86Layout.splitRam(memorySize)) {
           ram.anonymous(range.gpa() == 0 ? "ram" : "ram above 4 GiB", range.gpa(), range.size());
@@ -234,6 +246,10 @@ public final class Vmm implements AutoCloseable {
       throw e;
     } finally {
       loops.forEach(VcpuLoop::stop);
+      // For threads that could not be started, so that the others do not wait for them.
+      for (int i = threads.size(); i < loops.size(); i++) {
+        ready.countDown();
+      }
       threads.forEach(Vmm::join);
       events.stop();
       join(eventThread);
