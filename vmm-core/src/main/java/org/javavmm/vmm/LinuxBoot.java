@@ -4,6 +4,7 @@ package org.javavmm.vmm;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.TreeSet;
 import org.javavmm.acpi.AcpiTables;
 import org.javavmm.acpi.Aml;
 import org.javavmm.acpi.AmlResource;
@@ -66,7 +67,7 @@ public final class LinuxBoot {
       madt.processor(id, id, Madt.ProcessorState.ENABLED);
     }
     List<AmlTerm> devices = new ArrayList<>();
-    for (ComPort port : serialPorts) {
+    for (ComPort port : new TreeSet<>(serialPorts)) {
       devices.add(port.device(AmlResource.irq(serialInterrupt(port))));
     }
     GenericAddress power = GenericAddress.ioByte(AcpiPower.PORT);

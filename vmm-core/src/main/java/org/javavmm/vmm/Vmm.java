@@ -215,9 +215,14 @@ public final class Vmm implements AutoCloseable {
    *
    * @param gsi the pin of the IOAPIC, 0 to 23
    * @return the line, which belongs to the machine
+   * @throws IllegalArgumentException if there is no such pin
    * @throws SystemCallException if KVM refuses
    */
   public InterruptLine interrupt(int gsi) throws SystemCallException {
+    // KVM takes any number, and the interrupts would go nowhere.
+    if (gsi < 0 || gsi > 23) {
+      throw new IllegalArgumentException("gsi=" + gsi + " is not in 0..23");
+    }
     KvmInterruptLine line = KvmInterruptLine.connect(vm, gsi);
     lines.add(line);
     return line;
