@@ -109,8 +109,10 @@ final class LinuxCommand {
   }
 
   private static CommandLine cmdline(Options options) throws LoaderException {
-    // A panic ends the VM; waiting for somebody to read it helps nobody.
-    CommandLine.Builder line = CommandLine.builder().add("console", "ttyS0").add("panic", "-1");
+    // A panic ends the VM; waiting for somebody to read it helps nobody. There is no PCI to look
+    // for.
+    CommandLine.Builder line =
+        CommandLine.builder().add("console", "ttyS0").add("panic", "-1").add("pci", "off");
     if (!options.verbose()) {
       line.add("quiet");
     }
