@@ -31,7 +31,7 @@ class LinuxLabTest {
   private static final boolean LONG = Boolean.getBoolean("vmm.long");
   private static final int RANDOM_KIB = LONG ? 1024 : 64;
 
-  @TempDir Path folder;
+  @TempDir static Path folder;
 
   private record Result(int status, String out, String err) {}
 
