@@ -112,7 +112,7 @@ final class LinuxCommand {
     // A panic ends the VM; waiting for somebody to read it helps nobody. There is no PCI to look
     // for.
     CommandLine.Builder line =
-        CommandLine.builder().add("console", "ttyS0").add("panic", "-1").add("pci", "off");
+        CommandLine.builder().add("console", "ttyS0").add("reboot", "a").add("panic", "-1");
     if (!options.verbose()) {
       line.add("quiet");
     }
