@@ -109,8 +109,8 @@ final class LinuxCommand {
   }
 
   private static CommandLine cmdline(Options options) throws LoaderException {
-    // A panic ends the VM; waiting for somebody to read it helps nobody. There is no PCI to look
-    // for.
+    // Reset by the ACPI register: left alone, a stock kernel tries the BIOS, which is not there. A
+    // panic resets at once; waiting for somebody to read it helps nobody.
     CommandLine.Builder line =
         CommandLine.builder().add("console", "ttyS0").add("reboot", "a").add("panic", "-1");
     if (!options.verbose()) {
