@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.javavmm.lab;
 
+import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,6 +16,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.javavmm.loader.InitramfsWriter;
 
 /**
  * The lab's first root file system, an uncompressed cpio archive: busybox, the modules of one
@@ -26,7 +29,7 @@ import java.util.stream.Stream;
  */
 final class LabImage {
   /** To be raised when the layout of the archive changes. */
-  private static final int FORMAT = 1;
+  private static final int FORMAT = 2;
 
   /** What the lab needs before it can see the host's files and talk to the launcher. */
   private static final List<String> TRANSPORT =
@@ -91,26 +94,30 @@ final class LabImage {
 
   private static void build(Path image, KernelModules modules, Path busybox, byte[] init)
       throws LabException {
-    Cpio cpio = new Cpio();
-    for (String folder : List.of("bin", "dev", "host", "lab", "modules", "proc")) {
-      cpio.directory(folder);
-    }
     List<String> transport = modules.closure(TRANSPORT);
     List<String> kvm =
         modules.closure(KVM).stream().filter(name -> !transport.contains(name)).toList();
-    for (List<String> group : List.of(transport, kvm)) {
-      for (String name : group) {
-        cpio.file("modules/" + name + ".ko", 0644, modules.load(name));
-      }
-    }
     Path temporary = image.resolveSibling(".unfinished.cpio");
     try {
-      cpio.file("modules/transport", 0644, lines(transport));
-      cpio.file("modules/kvm", 0644, lines(kvm));
-      cpio.file("bin/busybox", 0755, Files.readAllBytes(busybox));
-      cpio.file("init", 0755, init);
-      Files.write(temporary, cpio.finish());
+      try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(temporary))) {
+        InitramfsWriter archive = new InitramfsWriter(out);
+        for (String folder : List.of("bin", "dev", "host", "lab", "modules", "proc")) {
+          archive.folder(folder, 0755);
+        }
+        for (List<String> group : List.of(transport, kvm)) {
+          for (String name : group) {
+            archive.file("modules/" + name + ".ko", 0644, modules.load(name));
+          }
+        }
+        archive.file("modules/transport", 0644, lines(transport));
+        archive.file("modules/kvm", 0644, lines(kvm));
+        archive.file("bin/busybox", 0755, busybox);
+        archive.file("init", 0755, init);
+        archive.finish();
+      }
       Files.move(temporary, image, StandardCopyOption.ATOMIC_MOVE);
+    } catch (LabException e) {
+      throw e;
     } catch (IOException e) {
       throw new LabException("cannot write " + image + ": " + e, e);
     }

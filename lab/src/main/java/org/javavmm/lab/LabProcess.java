@@ -21,6 +21,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.regex.Pattern;
+import org.javavmm.loader.InitramfsWriter;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -123,19 +124,22 @@ public final class LabProcess implements AutoCloseable {
 
   private void writeInitrd(Tools tools, Path image, List<String> command) throws IOException {
     Lab.Builder settings = lab.settings;
-    Cpio cpio = new Cpio();
-    cpio.file(
-        "lab/command", 0600, CommandScript.of(command, settings.directory, settings.environment));
-    if (terminalWanted) {
-      cpio.file(
-          "lab/terminal", 0600, (Terminal.size(tools) + "\n").getBytes(StandardCharsets.US_ASCII));
-      if (!stderrTerminal) {
-        cpio.file("lab/stderr.port", 0600, new byte[0]);
-      }
-    }
     Path initrd = folder.resolve(QemuCommand.INITRD);
     Files.copy(image, initrd);
-    Files.write(initrd, cpio.finish(), StandardOpenOption.APPEND);
+    try (OutputStream out = Files.newOutputStream(initrd, StandardOpenOption.APPEND)) {
+      InitramfsWriter archive = new InitramfsWriter(out);
+      archive.folder("lab", 0755);
+      archive.file(
+          "lab/command", 0600, CommandScript.of(command, settings.directory, settings.environment));
+      if (terminalWanted) {
+        byte[] size = (Terminal.size(tools) + "\n").getBytes(StandardCharsets.US_ASCII);
+        archive.file("lab/terminal", 0600, size);
+        if (!stderrTerminal) {
+          archive.file("lab/stderr.port", 0600, new byte[0]);
+        }
+      }
+      archive.finish();
+    }
   }
 
   /**

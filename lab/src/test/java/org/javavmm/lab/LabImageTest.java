@@ -31,7 +31,7 @@ class LabImageTest {
   void holdsInitBusyboxAndModulesInOrder() throws Exception {
     DebianPackages packages = packages();
     Path image = LabImage.get(packages, "6.1", packages.cloudKernel("6.1"), progress::add);
-    Map<String, byte[]> files = CpioPropertyTest.read(Files.readAllBytes(image));
+    Map<String, byte[]> files = CpioReader.read(Files.readAllBytes(image));
     assertArrayEquals(LabImage.init(), files.get("init"));
     assertEquals("busybox", text(files, "bin/busybox"));
     assertEquals(

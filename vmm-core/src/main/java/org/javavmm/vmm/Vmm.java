@@ -3,6 +3,7 @@ package org.javavmm.vmm;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
 import org.javavmm.arch.BootState;
@@ -233,10 +234,11 @@ public final class Vmm implements AutoCloseable {
    * the guest. When this returns, no vCPU runs and the event loop has run what was posted to it.
    *
    * @return why it stopped
-   * @throws SystemCallException if a thread cannot be started
+   * @throws IllegalStateException if it ran or was closed before
+   * @throws OutOfMemoryError if the host has no threads left; no vCPU runs then
    * @throws InterruptedException if the calling thread is interrupted; the machine is stopped then
    */
-  public StopReason run() throws SystemCallException, InterruptedException {
+  public StopReason run() throws InterruptedException {
     Thread eventThread = events.start();
     CountDownLatch ready = new CountDownLatch(loops.size());
     List<Thread> threads = new ArrayList<>();
@@ -259,8 +261,7 @@ public final class Vmm implements AutoCloseable {
       events.stop();
       join(eventThread);
     }
-    StopReason reason = stopReason.get();
-    return reason == null ? new StopReason.HostRequest("nobody") : reason;
+    return Objects.requireNonNull(stopReason.get(), "stopped without a reason");
   }
 
   private void runVcpu(VcpuLoop loop, CountDownLatch ready) {
