@@ -109,8 +109,9 @@ final class LinuxCommand {
   }
 
   private static CommandLine cmdline(Options options) throws LoaderException {
-    // Reset by the ACPI register: left alone, a stock kernel tries the BIOS, which is not there. A
-    // panic resets at once; waiting for somebody to read it helps nobody.
+    // Reset by the ACPI register: on a hardware-reduced machine Linux takes EFI's reset, and
+    // without
+    // EFI the BIOS's, which is not there. A panic resets at once: nobody waits to read it.
     CommandLine.Builder line =
         CommandLine.builder().add("console", "ttyS0").add("reboot", "a").add("panic", "-1");
     if (!options.verbose()) {
