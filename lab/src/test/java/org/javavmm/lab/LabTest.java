@@ -239,9 +239,12 @@ class LabTest {
         "-XX:TieredStopAtLevel=1",
         "-Djava.io.tmpdir=" + folder,
         "-cp",
-        Path.of("target/classes").toAbsolutePath()
+        // The test classes are patched into the module: on neither path.
+        Path.of("target/test-classes").toAbsolutePath()
             + ":"
-            + Path.of("target/test-classes").toAbsolutePath(),
+            + System.getProperty("jdk.module.path", "")
+            + ":"
+            + System.getProperty("java.class.path"),
         "org.javavmm.lab.LabMain");
   }
 
