@@ -8,16 +8,21 @@ import org.javavmm.kvm.Vm;
 import org.javavmm.memory.GuestMemory;
 import org.javavmm.memory.GuestRegion;
 import org.javavmm.memory.Lease;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A guest's memory as KVM's slots, one to a region, each under a lease: while a slot is there, its
- * region cannot be unmapped. Thread-safe.
+ * region cannot be unmapped. Regions that are read-only are so for the guest, whose writes there
+ * become MMIO exits; the slots of those with a dirty log have KVM log the guest's writes. Regions
+ * may be added and removed while vCPUs run. Thread-safe.
  */
 public final class KvmMemory implements AutoCloseable {
   private final Vm vm;
-  private final List<Slot> slots = new ArrayList<>();
 
-  private record Slot(int number, Lease lease) {}
+  /** By slot number; null where a slot was removed. */
+  private final List<@Nullable Slot> slots = new ArrayList<>();
+
+  private record Slot(Lease lease) {}
 
   private KvmMemory(Vm vm) {
     this.vm = vm;
@@ -36,7 +41,7 @@ public final class KvmMemory implements AutoCloseable {
     KvmMemory slots = new KvmMemory(vm);
     try {
       for (GuestRegion region : memory.regions()) {
-        slots.add(region);
+        var _ = slots.add(region);
       }
     } catch (KvmException | RuntimeException e) {
       slots.close();
@@ -45,16 +50,63 @@ public final class KvmMemory implements AutoCloseable {
     return slots;
   }
 
-  private synchronized void add(GuestRegion region) throws KvmException {
-    int number = slots.size();
+  /**
+   * Gives the guest a region, in the lowest slot that is free.
+   *
+   * @param region the region, under a lease from now on
+   * @return the slot's number
+   * @throws KvmException if KVM refuses the slot; then the lease is ended
+   * @throws IllegalStateException if the VM or the region is closed
+   */
+  public synchronized int add(GuestRegion region) throws KvmException {
+    int number = slots.indexOf(null);
+    if (number < 0) {
+      number = slots.size();
+    }
+    int flags =
+        (region.isReadOnly() ? Vm.KVM_MEM_READONLY : 0)
+            | (region.dirtyLog().isPresent() ? Vm.KVM_MEM_LOG_DIRTY_PAGES : 0);
     Lease lease = region.lease("KVM slot " + number);
     try {
-      vm.setUserMemoryRegion(number, 0, region.gpa(), region.size(), lease.hva());
+      vm.setUserMemoryRegion(number, flags, region.gpa(), region.size(), lease.hva());
     } catch (KvmException | RuntimeException e) {
       lease.close();
       throw e;
     }
-    slots.add(new Slot(number, lease));
+    Slot slot = new Slot(lease);
+    if (number == slots.size()) {
+      slots.add(slot);
+    } else {
+      slots.set(number, slot);
+    }
+    return number;
+  }
+
+  /**
+   * Takes a region away from the guest and ends its lease. When this returns no vCPU uses it any
+   * more: KVM waits for those that do.
+   *
+   * @param region the region
+   * @throws IllegalArgumentException if it has no slot here
+   * @throws KvmException if KVM refuses; the lease is kept, for the guest still has access
+   */
+  public synchronized void remove(GuestRegion region) throws KvmException {
+    for (int number = 0; number < slots.size(); number++) {
+      Slot slot = slots.get(number);
+      if (slot != null && slot.lease.region().equals(region)) {
+        delete(number, slot);
+        return;
+      }
+    }
+    throw new IllegalArgumentException(region + " has no slot here");
+  }
+
+  private void delete(int number, Slot slot) throws KvmException {
+    if (!vm.isClosed()) {
+      vm.setUserMemoryRegion(number, 0, slot.lease.region().gpa(), 0, 0);
+    }
+    slot.lease.close();
+    slots.set(number, null);
   }
 
   /**
@@ -65,17 +117,16 @@ public final class KvmMemory implements AutoCloseable {
    */
   @Override
   public synchronized void close() {
-    while (!slots.isEmpty()) {
-      Slot slot = slots.getLast();
-      if (!vm.isClosed()) {
+    for (int number = slots.size() - 1; number >= 0; number--) {
+      Slot slot = slots.get(number);
+      if (slot != null) {
         try {
-          vm.setUserMemoryRegion(slot.number, 0, slot.lease.region().gpa(), 0, 0);
+          delete(number, slot);
         } catch (KvmException e) {
-          throw new IllegalStateException("slot " + slot.number + " cannot be deleted", e);
+          throw new IllegalStateException("slot " + number + " cannot be deleted", e);
         }
       }
-      slot.lease.close();
-      slots.removeLast();
     }
+    slots.clear();
   }
 }

@@ -3,9 +3,15 @@ package org.javavmm.vmkvm;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import org.javavmm.kvm.ExitReason;
 import org.javavmm.kvm.Kvm;
 import org.javavmm.kvm.KvmException;
@@ -15,7 +21,13 @@ import org.javavmm.kvm.Vcpu;
 import org.javavmm.kvm.Vm;
 import org.javavmm.memory.GuestMemory;
 import org.javavmm.memory.GuestMemoryException;
+import org.javavmm.memory.GuestRegion;
 import org.javavmm.memory.Lease;
+import org.javavmm.memory.RegionSpec;
+import org.javavmm.sys.Errno;
+import org.javavmm.sys.Mapping;
+import org.javavmm.sys.OwnedFd;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** Slots and the leases behind them, in every order of closing. */
@@ -199,6 +211,154 @@ class KvmMemoryTest {
       vm.close();
       assertThrows(IllegalStateException.class, () -> KvmMemory.attach(vm, memory).close());
       assertEquals(List.of(List.of(), List.of()), holders(memory));
+    }
+  }
+
+  /**
+   * A guest writes to one region in a loop while that region is taken away, unmapped and mapped
+   * anew. Whatever the host maps where the region was must stay as it is.
+   */
+  @Test
+  void memoryIsReplacedUnderAWritingGuest() throws Exception {
+    int rounds = 10_000;
+    try (Kvm kvm = Kvm.open();
+        GuestMemory memory = GuestMemory.builder().resizable().build();
+        Vm vm = kvm.createVm();
+        Vcpu vcpu = vm.createVcpu(0)) {
+      memory.addRegion(RegionSpec.anonymous("code", 0, 0x2000));
+      GuestRegion data = memory.addRegion(RegionSpec.anonymous("data 0", 0x2000, 0x1000));
+      memory.write(CODE, new byte[] {(byte) 0xa2, 0x00, 0x20, (byte) 0xeb, (byte) 0xfb});
+      KvmMemory slots = KvmMemory.attach(vm, memory);
+      start(vcpu);
+      vcpu.detach();
+      AtomicBoolean stop = new AtomicBoolean();
+      AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
+      Thread thread = Thread.ofPlatform().name("vcpu0").start(() -> spin(vcpu, stop, failure));
+      int refused = 0;
+      Mapping sentinel = null;
+      for (int i = 1; i <= rounds; i++) {
+        GuestRegion old = data;
+        while (memory.getByte(0x2000) != 0x5a && failure.get() == null) {
+          Thread.onSpinWait();
+        }
+        IllegalStateException e =
+            assertThrows(IllegalStateException.class, () -> memory.removeRegion(old));
+        assertEquals(
+            "region " + old.name() + " [0x2000..0x2fff] is still leased by KVM slot 1",
+            e.getMessage());
+        refused++;
+        if (i % 100 == 0) {
+          assertThrows(IllegalStateException.class, memory::close);
+        }
+        long freed;
+        try (Lease lease = old.lease("test")) {
+          freed = lease.hva();
+        }
+        slots.remove(old);
+        memory.removeRegion(old);
+        if (sentinel != null) {
+          assertUntouched(sentinel);
+          sentinel.close();
+        }
+        sentinel = Mapping.fixedAt(freed, 0x1000);
+        sentinel.segment().fill((byte) 0x77);
+        data = memory.addRegion(RegionSpec.anonymous("data " + i, 0x2000, 0x1000));
+        assertEquals(1, slots.add(data));
+        assertUntouched(sentinel);
+      }
+      stop.set(true);
+      vcpu.kick();
+      thread.join();
+      assertEquals(rounds, refused);
+      assertNull(failure.get());
+      assertUntouched(sentinel);
+      sentinel.close();
+      vcpu.close();
+      slots.close();
+    }
+  }
+
+  private static void spin(
+      Vcpu vcpu, AtomicBoolean stop, AtomicReference<@Nullable Throwable> failure) {
+    try {
+      vcpu.attach();
+      while (!stop.get()) {
+        // While its memory is away the guest's writes are MMIO.
+        ExitReason reason = vcpu.run();
+        if (reason != ExitReason.MMIO
+            && reason != ExitReason.INTERRUPTED
+            && reason != ExitReason.REENTER) {
+          throw new AssertionError(vcpu.exit().toString());
+        }
+      }
+    } catch (Throwable t) {
+      failure.set(t);
+    } finally {
+      vcpu.detach();
+    }
+  }
+
+  private static void assertUntouched(Mapping sentinel) {
+    for (long at = 0; at < sentinel.size(); at += 8) {
+      assertEquals(
+          0x7777_7777_7777_7777L, sentinel.segment().get(ValueLayout.JAVA_LONG, at), "at " + at);
+    }
+  }
+
+  @Test
+  void aReadOnlyRegionIsReadOnlyForTheGuest() throws Exception {
+    try (Kvm kvm = Kvm.open();
+        GuestMemory memory =
+            GuestMemory.builder()
+                .anonymous("code", 0, 0x2000)
+                .region(
+                    RegionSpec.anonymous("rom", 0x2000, 0x1000)
+                        .contents(rom -> rom.set(ValueLayout.JAVA_BYTE, 0, (byte) 7))
+                        .readOnly())
+                .build();
+        Vm vm = kvm.createVm();
+        KvmMemory slots = KvmMemory.attach(vm, memory);
+        Vcpu vcpu = vm.createVcpu(0)) {
+      memory.write(CODE, WRITER);
+      start(vcpu);
+      assertEquals(ExitReason.MMIO, vcpu.run());
+      assertEquals("MMIO write gpa=0x2000 size=1", vcpu.exit().toString());
+      assertEquals(7, memory.getByte(0x2000));
+      GuestRegion rom = memory.regions().getLast();
+      slots.remove(rom);
+      assertEquals(
+          "region rom [0x2000..0x2fff] has no slot here",
+          assertThrows(IllegalArgumentException.class, () -> slots.remove(rom)).getMessage());
+    }
+  }
+
+  @Test
+  void aTruncatedFileUnderTheGuestHasAName() throws Exception {
+    Path path = Files.createTempFile("vm-kvm", null);
+    Files.write(path, new byte[0x1000]);
+    try (Kvm kvm = Kvm.open();
+        OwnedFd file = OwnedFd.openReadWrite(path.toString());
+        GuestMemory memory =
+            GuestMemory.builder()
+                .anonymous("code", 0, 0x2000)
+                .region(RegionSpec.file("pmem", 0x2000, 0x1000, file, 0))
+                .build();
+        Vm vm = kvm.createVm();
+        KvmMemory _ = KvmMemory.attach(vm, memory);
+        Vcpu vcpu = vm.createVcpu(0)) {
+      memory.write(CODE, WRITER);
+      start(vcpu);
+      Files.write(path, new byte[0]);
+      KvmException e = assertThrows(KvmException.class, vcpu::run);
+      assertEquals(Errno.EFAULT, e.errno());
+      assertEquals(
+          List.of(
+              "region pmem [0x2000..0x2fff]: "
+                  + memory.regions().getLast().file().orElseThrow()
+                  + " was truncated to 0 bytes; the region ends at 4096"),
+          memory.backingProblems());
+    } finally {
+      Files.delete(path);
     }
   }
 

@@ -2,36 +2,29 @@
 package org.javavmm.memory;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import org.javavmm.sys.SystemCallException;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The memory of a guest, addressed by guest-physical address (gpa).
  *
- * <p>Multi-byte values are little-endian, whatever the host. An access is checked as a whole before
- * its first byte moves; one that is not possible throws {@link GuestMemoryException} and has no
- * effect. The scalar accessors must lie within one region; copies may cross from one region into an
- * adjacent one. A zero-length copy succeeds at any address and touches nothing.
+ * <p>Two implementations are chosen when the memory is built: one for memory of a single region
+ * that stays as it is, and one for several regions, or for a map that changes while the guest runs
+ * ({@link Builder#resizable}). A thread that accesses memory while another changes the map finds the
+ * old map or the new one, never a mix; memory that is taken away under an access gives a fault.
  *
- * <p>Plain accessors of any alignment may tear when the guest writes at the same time. The ordered
- * ones ({@code …Acquire}, {@code …Release}, {@code compareAndSet…}) need natural alignment and
- * never tear; a plain access of a naturally aligned value up to 8 bytes does not tear either.
- *
- * <p>Two implementations, one for memory of a single region and one for several, are chosen when
- * the memory is built, so that a monitor's accessors have one shape. Accessors allocate nothing.
- * All methods may be called by any thread.
+ * <p>The rules of access are those of {@link AddressSpace}.
  */
-public abstract sealed class GuestMemory implements AutoCloseable
+public abstract sealed class GuestMemory extends AddressSpace implements AutoCloseable
     permits SingleRegionMemory, MultiRegionMemory {
 
-  private final List<GuestRegion> regions;
+  private volatile boolean closed;
 
-  GuestMemory(List<GuestRegion> regions) {
-    this.regions = List.copyOf(regions);
-  }
+  GuestMemory() {}
 
   /** {@return a builder for a memory without regions yet} */
   public static Builder builder() {
@@ -40,18 +33,8 @@ public abstract sealed class GuestMemory implements AutoCloseable
 
   /** Collects the regions of a memory. Not thread-safe. */
   public static final class Builder {
-    private record Plan(String name, long gpa, long size) {
-      long last() {
-        return gpa + size - 1;
-      }
-
-      @Override
-      public String toString() {
-        return "region " + name + "(gpa=0x" + Long.toHexString(gpa) + ", size=" + size + ")";
-      }
-    }
-
-    private final List<Plan> plans = new ArrayList<>();
+    private final List<RegionSpec> specs = new ArrayList<>();
+    private boolean resizable;
 
     private Builder() {}
 
@@ -66,51 +49,202 @@ public abstract sealed class GuestMemory implements AutoCloseable
      *     2^64, or if it overlaps another, which the message names
      */
     public Builder anonymous(String name, long gpa, long size) {
-      Plan plan = new Plan(name, gpa, size);
-      if (size <= 0 || (size & 0xfff) != 0) {
-        throw new IllegalArgumentException(
-            plan + ": size is not a positive multiple of 4096 bytes");
-      }
-      if ((gpa & 0xfff) != 0) {
-        throw new IllegalArgumentException(plan + ": gpa is not a multiple of 4096");
-      }
-      if (Long.compareUnsigned(gpa + (size - 1), gpa) < 0) {
-        throw new IllegalArgumentException(plan + ": end exceeds 2^64");
-      }
-      for (Plan other : plans) {
-        if (Long.compareUnsigned(plan.gpa, other.last()) <= 0
-            && Long.compareUnsigned(other.gpa, plan.last()) <= 0) {
-          throw new IllegalArgumentException(plan + ": overlaps " + other);
-        }
-      }
-      plans.add(plan);
+      return region(RegionSpec.anonymous(name, gpa, size));
+    }
+
+    /**
+     * Adds a region.
+     *
+     * @param spec what it is to be
+     * @return this builder
+     * @throws IllegalArgumentException if it overlaps another, which the message names
+     */
+    public Builder region(RegionSpec spec) {
+      specs.forEach(spec::checkApart);
+      specs.add(spec);
       return this;
     }
 
     /**
-     * Maps the regions.
+     * Lets regions be added and removed later. Such a memory may start without a region.
+     *
+     * @return this builder
+     */
+    public Builder resizable() {
+      resizable = true;
+      return this;
+    }
+
+    /**
+     * Maps the regions, in the order of their addresses.
      *
      * @return the memory, owned by the caller
-     * @throws IllegalStateException if there is no region
-     * @throws SystemCallException if the host has no room
+     * @throws IllegalStateException if there is no region and the memory is not resizable
+     * @throws SystemCallException if the host refuses one, for lack of room for example, or if a
+     *     file is shorter than its region needs; then none is left
      */
     public GuestMemory build() throws SystemCallException {
-      if (plans.isEmpty()) {
+      if (specs.isEmpty() && !resizable) {
         throw new IllegalStateException("a guest memory needs at least one region");
       }
-      plans.sort(Comparator.comparing(Plan::gpa, Long::compareUnsigned));
       List<GuestRegion> regions = new ArrayList<>();
       try {
-        for (Plan plan : plans) {
-          regions.add(GuestRegion.anonymous(plan.name, plan.gpa, plan.size));
+        specs.sort((a, b) -> Long.compareUnsigned(a.gpa(), b.gpa()));
+        for (RegionSpec spec : specs) {
+          regions.add(GuestRegion.map(spec));
         }
-      } catch (SystemCallException e) {
+      } catch (SystemCallException | RuntimeException e) {
         regions.forEach(GuestRegion::unmap);
         throw e;
       }
-      return regions.size() == 1 ? new SingleRegionMemory(regions) : new MultiRegionMemory(regions);
+      RegionMap map = new RegionMap(regions);
+      return resizable || regions.size() > 1
+          ? new MultiRegionMemory(map, resizable)
+          : new SingleRegionMemory(map);
     }
   }
+
+  // ---- the map -----------------------------------------------------------------------------
+
+  /** The map at this moment. */
+  abstract RegionMap map();
+
+  /**
+   * The region that holds an address, or another one: the segment's bounds check, with the offset
+   * from that region's start, is what decides.
+   */
+  abstract GuestRegion region(long gpa);
+
+  /** Puts a changed map in place, where that is possible. */
+  abstract void replace(RegionMap map);
+
+  /** Throws unless the map may change. */
+  abstract void checkResizable();
+
+  /** {@return the regions by ascending address} */
+  public final List<GuestRegion> regions() {
+    return map().list();
+  }
+
+  /** {@return the sum of the regions' sizes in bytes} */
+  public final long size() {
+    long size = 0;
+    for (GuestRegion region : map().list()) {
+      size += region.size();
+    }
+    return size;
+  }
+
+  /** {@return the last address of the last region}; -1 if there is no region */
+  public final long lastGpa() {
+    return map().lastGpa();
+  }
+
+  /**
+   * Maps a region and adds it.
+   *
+   * @param spec what it is to be
+   * @return the region
+   * @throws IllegalStateException if the memory is not resizable, or closed
+   * @throws IllegalArgumentException if it overlaps another region, which the message names
+   * @throws SystemCallException if the host refuses it, or if its file is shorter than the region
+   *     needs
+   */
+  public final synchronized GuestRegion addRegion(RegionSpec spec) throws SystemCallException {
+    checkChange();
+    for (GuestRegion other : regions()) {
+      spec.checkApart(other.spec());
+    }
+    GuestRegion added = GuestRegion.map(spec);
+    List<GuestRegion> regions = new ArrayList<>(regions());
+    regions.add(added);
+    replace(new RegionMap(regions));
+    return added;
+  }
+
+  /**
+   * Removes a region and unmaps it.
+   *
+   * @param region the region
+   * @throws IllegalStateException if the memory is not resizable, or closed; if the region is
+   *     leased, naming the holders; or if the JDK itself uses it at this moment. It stays as it was
+   * @throws IllegalArgumentException if it is not a region of this memory
+   */
+  public final synchronized void removeRegion(GuestRegion region) {
+    checkChange();
+    List<GuestRegion> regions = without(region);
+    region.startClosing();
+    RegionMap before = map();
+    replace(new RegionMap(regions));
+    unmapOr(region, before);
+  }
+
+  /**
+   * Puts one region in another's place, in one step: no reader finds neither or both.
+   *
+   * @param region the region to remove and unmap
+   * @param spec what comes instead
+   * @return the new region
+   * @throws IllegalStateException as {@link #removeRegion} does
+   * @throws IllegalArgumentException if {@code region} is not a region of this memory, or if {@code
+   *     spec} overlaps another one
+   * @throws SystemCallException if the host refuses the new one, or if its file is shorter than the
+   *     region needs; the old one stays
+   */
+  public final synchronized GuestRegion replaceRegion(GuestRegion region, RegionSpec spec)
+      throws SystemCallException {
+    checkChange();
+    List<GuestRegion> regions = without(region);
+    for (GuestRegion other : regions) {
+      spec.checkApart(other.spec());
+    }
+    region.startClosing();
+    GuestRegion added;
+    try {
+      added = GuestRegion.map(spec);
+    } catch (SystemCallException | RuntimeException e) {
+      region.cancelClosing();
+      throw e;
+    }
+    regions.add(added);
+    RegionMap before = map();
+    replace(new RegionMap(regions));
+    try {
+      unmapOr(region, before);
+    } catch (IllegalStateException e) {
+      added.startClosing();
+      added.unmap();
+      throw e;
+    }
+    return added;
+  }
+
+  private void checkChange() {
+    if (closed) {
+      throw new IllegalStateException("guest memory is closed");
+    }
+    checkResizable();
+  }
+
+  private List<GuestRegion> without(GuestRegion region) {
+    List<GuestRegion> regions = new ArrayList<>(regions());
+    if (!regions.remove(region)) {
+      throw new IllegalArgumentException(region + " is not a region of this memory");
+    }
+    return regions;
+  }
+
+  private void unmapOr(GuestRegion region, RegionMap before) {
+    try {
+      region.unmap();
+    } catch (IllegalStateException e) {
+      replace(before);
+      region.cancelClosing();
+      throw new IllegalStateException(region + " is in use by the JDK", e);
+    }
+  }
+
+  // ---- faults ------------------------------------------------------------------------------
 
   /**
    * The one place where a failed access becomes a fault.
@@ -118,31 +252,92 @@ public abstract sealed class GuestMemory implements AutoCloseable
    * @param cause what the segment threw, if it was asked
    */
   final GuestMemoryException fault(
-      long gpa, long length, Access access, @Nullable RuntimeException cause) {
-    return new GuestMemoryException(gpa, length, access, reason(gpa, length, cause));
-  }
-
-  private GuestMemoryException.Reason reason(
-      long gpa, long length, @Nullable RuntimeException cause) {
-    if (cause instanceof IllegalStateException || isClosed()) {
-      return GuestMemoryException.Reason.CLOSED;
+      long gpa, long length, Access access, @Nullable Throwable cause) {
+    RegionMap map = map();
+    if (closed || isUnmappedInPart(map)) {
+      return new GuestMemoryException(gpa, length, access, GuestMemoryException.Reason.CLOSED);
+    }
+    if (cause instanceof InternalError) {
+      return lostBacking(gpa, length, access);
     }
     if (length != 0 && Long.compareUnsigned(gpa + (length - 1), gpa) < 0) {
-      return GuestMemoryException.Reason.OVERFLOW;
+      return new GuestMemoryException(gpa, length, access, GuestMemoryException.Reason.OVERFLOW);
     }
-    long end = regions.getLast().lastGpa();
-    if (Long.compareUnsigned(gpa, end) > 0 || Long.compareUnsigned(gpa + (length - 1), end) > 0) {
-      return GuestMemoryException.Reason.END_OF_MEMORY;
+    long last = gpa + (length - 1);
+    if (map.isEmpty()
+        || Long.compareUnsigned(gpa, map.lastGpa()) > 0
+        || Long.compareUnsigned(last, map.lastGpa()) > 0) {
+      return new GuestMemoryException(
+          gpa, length, access, GuestMemoryException.Reason.END_OF_MEMORY);
     }
-    return contains(gpa, length)
-        ? GuestMemoryException.Reason.REGION_BOUNDARY
-        : GuestMemoryException.Reason.HOLE;
+    if (!map.allows(gpa, length, null)) {
+      return new GuestMemoryException(gpa, length, access, GuestMemoryException.Reason.HOLE);
+    }
+    if (!map.allows(gpa, length, access)) {
+      return new GuestMemoryException(gpa, length, access, GuestMemoryException.Reason.PERMISSION);
+    }
+    // Nothing is wrong now: it crosses regions, or its region was replaced under the access.
+    return new GuestMemoryException(
+        gpa,
+        length,
+        access,
+        map.find(gpa).holds(gpa, length)
+            ? GuestMemoryException.Reason.CLOSED
+            : GuestMemoryException.Reason.REGION_BOUNDARY);
   }
 
-  /** Whether the memory is closed, wholly or for now in part. */
-  final boolean isClosed() {
-    for (GuestRegion region : regions) {
-      if (!region.segment().scope().isAlive()) {
+  /** Whether a close could unmap only some regions. */
+  private static boolean isUnmappedInPart(RegionMap map) {
+    for (GuestRegion region : map.list()) {
+      if (region.isUnmapped()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private GuestMemoryException lostBacking(long gpa, long length, Access access) {
+    RegionMap map = map();
+    GuestRegion region = map.find(gpa);
+    // A range may cross into the region that lost its pages.
+    for (GuestRegion other : map.list()) {
+      if (other.touches(gpa, length) && !other.backingProblem().isEmpty()) {
+        region = other;
+        break;
+      }
+    }
+    String problem = region.backingProblem();
+    return new GuestMemoryException(
+        gpa,
+        length,
+        access,
+        GuestMemoryException.Reason.BACKING,
+        region + ": " + (problem.isEmpty() ? "the host has no page for it" : problem));
+  }
+
+  /**
+   * Says which regions have lost the pages behind them: their file was truncated, or no huge page
+   * is left. The kernel's answer to an access of such memory is a SIGBUS, which the JVM turns into
+   * an {@link InternalError}: accesses by this class give a fault ({@link
+   * GuestMemoryException.Reason#BACKING}); but the JVM may also throw it somewhat later, and KVM
+   * ends {@code KVM_RUN} with {@code EFAULT}. Whoever catches one of these asks here for the reason.
+   *
+   * @return a line for each such region, which names it; empty if all is well
+   */
+  public final List<String> backingProblems() {
+    List<String> problems = new ArrayList<>();
+    for (GuestRegion region : regions()) {
+      String problem = region.backingProblem();
+      if (!problem.isEmpty()) {
+        problems.add(region + ": " + problem);
+      }
+    }
+    return problems;
+  }
+
+  private static boolean isLost(RegionMap map, long gpa, long length) {
+    for (GuestRegion region : map.list()) {
+      if (region.touches(gpa, length) && !region.backingProblem().isEmpty()) {
         return true;
       }
     }
@@ -155,225 +350,520 @@ public abstract sealed class GuestMemory implements AutoCloseable
     }
   }
 
-  /**
-   * Copies a piece of a range that was checked; only a close in between can make it fail.
-   *
-   * @param gpa the address of the whole range, for the fault
-   * @param whole the length of the whole range, for the fault
-   */
-  final void copy(
-      MemorySegment source,
-      long sourceOffset,
-      MemorySegment target,
-      long targetOffset,
-      long length,
-      long gpa,
-      long whole,
-      Access access) {
+  // ---- scalars -----------------------------------------------------------------------------
+
+  @Override
+  public final byte getByte(long gpa) {
+    GuestRegion r = region(gpa);
     try {
-      MemorySegment.copy(source, sourceOffset, target, targetOffset, length);
-    } catch (IllegalStateException e) {
-      // The other side's memory may be closed as well; that is the caller's mistake.
-      if (!isClosed()) {
-        throw e;
-      }
-      throw fault(gpa, whole, access, e);
+      return r.segment.get(LittleEndian.BYTE, gpa - r.gpa);
+    } catch (RuntimeException | InternalError e) {
+      throw fault(gpa, 1, Access.READ, e);
     }
   }
 
-  /** {@return the regions by ascending address} */
-  public final List<GuestRegion> regions() {
-    return regions;
+  @Override
+  public final short getShort(long gpa) {
+    GuestRegion r = region(gpa);
+    try {
+      return r.segment.get(LittleEndian.SHORT, gpa - r.gpa);
+    } catch (RuntimeException | InternalError e) {
+      throw fault(gpa, 2, Access.READ, e);
+    }
   }
 
-  /** {@return the sum of the regions' sizes in bytes} */
-  public final long size() {
-    return regions.stream().mapToLong(GuestRegion::size).sum();
+  @Override
+  public final int getInt(long gpa) {
+    GuestRegion r = region(gpa);
+    try {
+      return r.segment.get(LittleEndian.INT, gpa - r.gpa);
+    } catch (RuntimeException | InternalError e) {
+      throw fault(gpa, 4, Access.READ, e);
+    }
+  }
+
+  @Override
+  public final long getLong(long gpa) {
+    GuestRegion r = region(gpa);
+    try {
+      return r.segment.get(LittleEndian.LONG, gpa - r.gpa);
+    } catch (RuntimeException | InternalError e) {
+      throw fault(gpa, 8, Access.READ, e);
+    }
+  }
+
+  @Override
+  public final void putByte(long gpa, byte value) {
+    GuestRegion r = region(gpa);
+    try {
+      r.segment.set(LittleEndian.BYTE, gpa - r.gpa, value);
+    } catch (RuntimeException | InternalError e) {
+      throw fault(gpa, 1, Access.WRITE, e);
+    }
+    r.wrote(gpa - r.gpa, 1);
+  }
+
+  @Override
+  public final void putShort(long gpa, short value) {
+    GuestRegion r = region(gpa);
+    try {
+      r.segment.set(LittleEndian.SHORT, gpa - r.gpa, value);
+    } catch (RuntimeException | InternalError e) {
+      throw fault(gpa, 2, Access.WRITE, e);
+    }
+    r.wrote(gpa - r.gpa, 2);
+  }
+
+  @Override
+  public final void putInt(long gpa, int value) {
+    GuestRegion r = region(gpa);
+    try {
+      r.segment.set(LittleEndian.INT, gpa - r.gpa, value);
+    } catch (RuntimeException | InternalError e) {
+      throw fault(gpa, 4, Access.WRITE, e);
+    }
+    r.wrote(gpa - r.gpa, 4);
+  }
+
+  @Override
+  public final void putLong(long gpa, long value) {
+    GuestRegion r = region(gpa);
+    try {
+      r.segment.set(LittleEndian.LONG, gpa - r.gpa, value);
+    } catch (RuntimeException | InternalError e) {
+      throw fault(gpa, 8, Access.WRITE, e);
+    }
+    r.wrote(gpa - r.gpa, 8);
+  }
+
+  @Override
+  public final byte getByteAcquire(long gpa) {
+    GuestRegion r = region(gpa);
+    try {
+      return LittleEndian.Ordered.getByte(r.segment, gpa - r.gpa);
+    } catch (RuntimeException | InternalError e) {
+      throw fault(gpa, 1, Access.READ, e);
+    }
+  }
+
+  @Override
+  public final short getShortAcquire(long gpa) {
+    checkAligned(gpa, 2, Access.READ);
+    GuestRegion r = region(gpa);
+    try {
+      return LittleEndian.Ordered.getShort(r.segment, gpa - r.gpa);
+    } catch (RuntimeException | InternalError e) {
+      throw fault(gpa, 2, Access.READ, e);
+    }
+  }
+
+  @Override
+  public final int getIntAcquire(long gpa) {
+    checkAligned(gpa, 4, Access.READ);
+    GuestRegion r = region(gpa);
+    try {
+      return LittleEndian.Ordered.getInt(r.segment, gpa - r.gpa);
+    } catch (RuntimeException | InternalError e) {
+      throw fault(gpa, 4, Access.READ, e);
+    }
+  }
+
+  @Override
+  public final long getLongAcquire(long gpa) {
+    checkAligned(gpa, 8, Access.READ);
+    GuestRegion r = region(gpa);
+    try {
+      return LittleEndian.Ordered.getLong(r.segment, gpa - r.gpa);
+    } catch (RuntimeException | InternalError e) {
+      throw fault(gpa, 8, Access.READ, e);
+    }
+  }
+
+  @Override
+  public final void putByteRelease(long gpa, byte value) {
+    GuestRegion r = region(gpa);
+    try {
+      LittleEndian.Ordered.putByte(r.segment, gpa - r.gpa, value);
+    } catch (RuntimeException | InternalError e) {
+      throw fault(gpa, 1, Access.WRITE, e);
+    }
+    r.wrote(gpa - r.gpa, 1);
+  }
+
+  @Override
+  public final void putShortRelease(long gpa, short value) {
+    checkAligned(gpa, 2, Access.WRITE);
+    GuestRegion r = region(gpa);
+    try {
+      LittleEndian.Ordered.putShort(r.segment, gpa - r.gpa, value);
+    } catch (RuntimeException | InternalError e) {
+      throw fault(gpa, 2, Access.WRITE, e);
+    }
+    r.wrote(gpa - r.gpa, 2);
+  }
+
+  @Override
+  public final void putIntRelease(long gpa, int value) {
+    checkAligned(gpa, 4, Access.WRITE);
+    GuestRegion r = region(gpa);
+    try {
+      LittleEndian.Ordered.putInt(r.segment, gpa - r.gpa, value);
+    } catch (RuntimeException | InternalError e) {
+      throw fault(gpa, 4, Access.WRITE, e);
+    }
+    r.wrote(gpa - r.gpa, 4);
+  }
+
+  @Override
+  public final void putLongRelease(long gpa, long value) {
+    checkAligned(gpa, 8, Access.WRITE);
+    GuestRegion r = region(gpa);
+    try {
+      LittleEndian.Ordered.putLong(r.segment, gpa - r.gpa, value);
+    } catch (RuntimeException | InternalError e) {
+      throw fault(gpa, 8, Access.WRITE, e);
+    }
+    r.wrote(gpa - r.gpa, 8);
+  }
+
+  @Override
+  public final boolean compareAndSetByte(long gpa, byte expected, byte value) {
+    GuestRegion r = region(gpa);
+    boolean done;
+    try {
+      done = LittleEndian.Ordered.compareAndSetByte(r.segment, gpa - r.gpa, expected, value);
+    } catch (RuntimeException | InternalError e) {
+      throw fault(gpa, 1, Access.WRITE, e);
+    }
+    if (done) {
+      r.wrote(gpa - r.gpa, 1);
+    }
+    return done;
+  }
+
+  @Override
+  public final boolean compareAndSetShort(long gpa, short expected, short value) {
+    checkAligned(gpa, 2, Access.WRITE);
+    GuestRegion r = region(gpa);
+    boolean done;
+    try {
+      done = LittleEndian.Ordered.compareAndSetShort(r.segment, gpa - r.gpa, expected, value);
+    } catch (RuntimeException | InternalError e) {
+      throw fault(gpa, 2, Access.WRITE, e);
+    }
+    if (done) {
+      r.wrote(gpa - r.gpa, 2);
+    }
+    return done;
+  }
+
+  @Override
+  public final boolean compareAndSetInt(long gpa, int expected, int value) {
+    checkAligned(gpa, 4, Access.WRITE);
+    GuestRegion r = region(gpa);
+    boolean done;
+    try {
+      done = LittleEndian.Ordered.compareAndSetInt(r.segment, gpa - r.gpa, expected, value);
+    } catch (RuntimeException | InternalError e) {
+      throw fault(gpa, 4, Access.WRITE, e);
+    }
+    if (done) {
+      r.wrote(gpa - r.gpa, 4);
+    }
+    return done;
+  }
+
+  @Override
+  public final boolean compareAndSetLong(long gpa, long expected, long value) {
+    checkAligned(gpa, 8, Access.WRITE);
+    GuestRegion r = region(gpa);
+    boolean done;
+    try {
+      done = LittleEndian.Ordered.compareAndSetLong(r.segment, gpa - r.gpa, expected, value);
+    } catch (RuntimeException | InternalError e) {
+      throw fault(gpa, 8, Access.WRITE, e);
+    }
+    if (done) {
+      r.wrote(gpa - r.gpa, 8);
+    }
+    return done;
+  }
+  // ---- ranges ------------------------------------------------------------------------------
+
+  @Override
+  public final boolean allows(long gpa, long length, Access access) {
+    return map().allows(gpa, length, Objects.requireNonNull(access, "access"));
+  }
+
+  private void check(RegionMap map, long gpa, long length, Access access) {
+    if (!map.allows(gpa, length, access)) {
+      throw fault(gpa, length, access, null);
+    }
   }
 
   /**
-   * {@return whether a range lies in memory without a gap}; an empty range always does
-   *
-   * @param gpa the first address
-   * @param length the length in bytes, unsigned
+   * Turns what a copy threw into a fault, if guest memory was the reason: the other side may be
+   * closed as well, and that is the caller's mistake.
    */
-  public abstract boolean contains(long gpa, long length);
-
-  /**
-   * {@return a byte}
-   *
-   * @param gpa its address
-   * @throws GuestMemoryException if it is not in memory
-   */
-  public abstract byte getByte(long gpa);
-
-  /**
-   * {@return two bytes, little-endian}
-   *
-   * @param gpa the first byte's address
-   * @throws GuestMemoryException if they are not in one region
-   */
-  public abstract short getShort(long gpa);
-
-  /**
-   * {@return four bytes, little-endian}
-   *
-   * @param gpa the first byte's address
-   * @throws GuestMemoryException if they are not in one region
-   */
-  public abstract int getInt(long gpa);
-
-  /**
-   * {@return eight bytes, little-endian}
-   *
-   * @param gpa the first byte's address
-   * @throws GuestMemoryException if they are not in one region
-   */
-  public abstract long getLong(long gpa);
-
-  /**
-   * Writes a byte.
-   *
-   * @param gpa its address
-   * @param value the byte
-   * @throws GuestMemoryException if it is not in memory
-   */
-  public abstract void putByte(long gpa, byte value);
-
-  /**
-   * Writes two bytes, little-endian.
-   *
-   * @param gpa the first byte's address
-   * @param value the value
-   * @throws GuestMemoryException if they are not in one region
-   */
-  public abstract void putShort(long gpa, short value);
-
-  /**
-   * Writes four bytes, little-endian.
-   *
-   * @param gpa the first byte's address
-   * @param value the value
-   * @throws GuestMemoryException if they are not in one region
-   */
-  public abstract void putInt(long gpa, int value);
-
-  /**
-   * Writes eight bytes, little-endian.
-   *
-   * @param gpa the first byte's address
-   * @param value the value
-   * @throws GuestMemoryException if they are not in one region
-   */
-  public abstract void putLong(long gpa, long value);
-
-  /**
-   * {@return two bytes, little-endian, read with acquire order}
-   *
-   * @param gpa the address, a multiple of 2
-   * @throws GuestMemoryException if they are not in memory, or misaligned
-   */
-  public abstract short getShortAcquire(long gpa);
-
-  /**
-   * {@return four bytes, little-endian, read with acquire order}
-   *
-   * @param gpa the address, a multiple of 4
-   * @throws GuestMemoryException if they are not in memory, or misaligned
-   */
-  public abstract int getIntAcquire(long gpa);
-
-  /**
-   * Writes two bytes, little-endian, with release order.
-   *
-   * @param gpa the address, a multiple of 2
-   * @param value the value
-   * @throws GuestMemoryException if they are not in memory, or misaligned
-   */
-  public abstract void putShortRelease(long gpa, short value);
-
-  /**
-   * Writes four bytes, little-endian, with release order.
-   *
-   * @param gpa the address, a multiple of 4
-   * @param value the value
-   * @throws GuestMemoryException if they are not in memory, or misaligned
-   */
-  public abstract void putIntRelease(long gpa, int value);
-
-  /**
-   * Writes four bytes if they hold an expected value, atomically.
-   *
-   * @param gpa the address, a multiple of 4
-   * @param expected the value that must be there
-   * @param value the value to write
-   * @return whether it was written
-   * @throws GuestMemoryException if they are not in memory, or misaligned
-   */
-  public abstract boolean compareAndSetInt(long gpa, int expected, int value);
-
-  /**
-   * Copies guest memory out.
-   *
-   * @param gpa the first byte's address
-   * @param target where the bytes go; filled whole
-   * @throws GuestMemoryException if the range is not in memory; nothing was copied
-   * @throws IllegalArgumentException if {@code target} is read-only
-   * @throws IllegalStateException if {@code target} was freed
-   */
-  public abstract void read(long gpa, MemorySegment target);
-
-  /**
-   * Copies into guest memory.
-   *
-   * @param gpa the first byte's address
-   * @param source the bytes; copied whole
-   * @throws GuestMemoryException if the range is not in memory; nothing was copied
-   * @throws IllegalStateException if {@code source} was freed
-   */
-  public abstract void write(long gpa, MemorySegment source);
-
-  /**
-   * Fills guest memory with one value.
-   *
-   * @param gpa the first byte's address
-   * @param length the length in bytes, unsigned
-   * @param value the value of each byte
-   * @throws GuestMemoryException if the range is not in memory; nothing was written
-   */
-  public abstract void fill(long gpa, long length, byte value);
-
-  /**
-   * {@return a view of a range that lies in one region, with the memory's own lifetime} An access
-   * through it costs a bounds check and nothing more, and fails as those of {@link MemorySegment}
-   * do: with an {@link IllegalStateException} once the memory is closed.
-   *
-   * @param gpa the first byte's address
-   * @param length the length in bytes, unsigned
-   * @throws GuestMemoryException if the range is not in one region
-   */
-  public abstract MemorySegment slice(long gpa, long length);
-
-  /**
-   * Copies guest memory out.
-   *
-   * @param gpa the first byte's address
-   * @param target where the bytes go; filled whole
-   * @throws GuestMemoryException if the range is not in memory; nothing was copied
-   */
-  public final void read(long gpa, byte[] target) {
-    read(gpa, MemorySegment.ofArray(target));
+  private RuntimeException copyFailed(
+      Throwable cause, RegionMap map, long gpa, long length, Access access) {
+    if (cause instanceof InternalError
+        || closed
+        || map.isUnmapped(gpa, length)
+        || !(cause instanceof RuntimeException e)) {
+      return fault(gpa, length, access, cause);
+    }
+    return e;
   }
 
-  /**
-   * Copies into guest memory.
-   *
-   * @param gpa the first byte's address
-   * @param source the bytes; copied whole
-   * @throws GuestMemoryException if the range is not in memory; nothing was copied
-   */
-  public final void write(long gpa, byte[] source) {
-    write(gpa, MemorySegment.ofArray(source));
+  @Override
+  public final void read(long gpa, MemorySegment target) {
+    long length = target.byteSize();
+    GuestRegion r = region(gpa);
+    if (length != 0 && r.holds(gpa, length)) {
+      try {
+        MemorySegment.copy(r.segment, gpa - r.gpa, target, 0, length);
+        return;
+      } catch (IllegalStateException | InternalError e) {
+        throw copyFailed(e, map(), gpa, length, Access.READ);
+      }
+    }
+    readPieces(gpa, target, length);
+  }
+
+  private void readPieces(long gpa, MemorySegment target, long length) {
+    RegionMap map = map();
+    check(map, gpa, length, Access.READ);
+    long done = 0;
+    try {
+      while (done < length) {
+        GuestRegion r = map.find(gpa + done);
+        long n = r.atMost(gpa + done, length - done);
+        MemorySegment.copy(r.segment, gpa + done - r.gpa, target, done, n);
+        done += n;
+      }
+    } catch (IllegalStateException | InternalError e) {
+      throw copyFailed(e, map, gpa, length, Access.READ);
+    }
+  }
+
+  @Override
+  public final void read(long gpa, byte[] target, int offset, int length) {
+    Objects.checkFromIndexSize(offset, length, target.length);
+    GuestRegion r = region(gpa);
+    if (length != 0 && r.holds(gpa, length)) {
+      try {
+        MemorySegment.copy(
+            r.segment, ValueLayout.JAVA_BYTE, gpa - r.gpa, target, offset, length);
+        return;
+      } catch (IllegalStateException | InternalError e) {
+        throw fault(gpa, length, Access.READ, e);
+      }
+    }
+    readPieces(gpa, MemorySegment.ofArray(target).asSlice(offset, length), length);
+  }
+
+  @Override
+  public final void write(long gpa, MemorySegment source) {
+    long length = source.byteSize();
+    GuestRegion r = region(gpa);
+    if (length != 0 && r.holds(gpa, length) && !r.isReadOnly()) {
+      try {
+        MemorySegment.copy(source, 0, r.segment, gpa - r.gpa, length);
+      } catch (IllegalStateException | InternalError e) {
+        throw copyFailed(e, map(), gpa, length, Access.WRITE);
+      }
+      r.wrote(gpa - r.gpa, length);
+      return;
+    }
+    writePieces(gpa, source, length);
+  }
+
+  private void writePieces(long gpa, MemorySegment source, long length) {
+    RegionMap map = map();
+    check(map, gpa, length, Access.WRITE);
+    long done = 0;
+    try {
+      while (done < length) {
+        GuestRegion r = map.find(gpa + done);
+        long n = r.atMost(gpa + done, length - done);
+        MemorySegment.copy(source, done, r.segment, gpa + done - r.gpa, n);
+        r.wrote(gpa + done - r.gpa, n);
+        done += n;
+      }
+    } catch (IllegalStateException | InternalError e) {
+      throw copyFailed(e, map, gpa, length, Access.WRITE);
+    }
+  }
+
+  @Override
+  public final void write(long gpa, byte[] source, int offset, int length) {
+    Objects.checkFromIndexSize(offset, length, source.length);
+    GuestRegion r = region(gpa);
+    if (length != 0 && r.holds(gpa, length) && !r.isReadOnly()) {
+      try {
+        MemorySegment.copy(
+            source, offset, r.segment, ValueLayout.JAVA_BYTE, gpa - r.gpa, length);
+      } catch (IllegalStateException | InternalError e) {
+        throw fault(gpa, length, Access.WRITE, e);
+      }
+      r.wrote(gpa - r.gpa, length);
+      return;
+    }
+    writePieces(gpa, MemorySegment.ofArray(source).asSlice(offset, length), length);
+  }
+
+  @Override
+  public final void fill(long gpa, long length, byte value) {
+    RegionMap map = map();
+    check(map, gpa, length, Access.WRITE);
+    long done = 0;
+    try {
+      while (done != length) {
+        GuestRegion r = map.find(gpa + done);
+        long n = r.atMost(gpa + done, length - done);
+        r.segment.asSlice(gpa + done - r.gpa, n).fill(value);
+        r.wrote(gpa + done - r.gpa, n);
+        done += n;
+      }
+    } catch (IllegalStateException | InternalError e) {
+      throw fault(gpa, length, Access.WRITE, e);
+    }
+  }
+
+  @Override
+  public final void copy(long source, long target, long length) {
+    RegionMap map = map();
+    check(map, source, length, Access.READ);
+    check(map, target, length, Access.WRITE);
+    // A target inside the source is filled from its end, so that nothing is read that was written.
+    boolean backwards = Long.compareUnsigned(target - source, length) < 0;
+    long left = length;
+    try {
+      while (left != 0) {
+        long n;
+        long from;
+        long to;
+        GuestRegion s;
+        GuestRegion t;
+        if (backwards) {
+          s = map.find(source + left - 1);
+          t = map.find(target + left - 1);
+          n = Math.min(left, Math.min(source + left - s.gpa, target + left - t.gpa));
+          from = source + left - n;
+          to = target + left - n;
+        } else {
+          from = source + (length - left);
+          to = target + (length - left);
+          s = map.find(from);
+          t = map.find(to);
+          n = s.atMost(from, t.atMost(to, left));
+        }
+        MemorySegment.copy(s.segment, from - s.gpa, t.segment, to - t.gpa, n);
+        t.wrote(to - t.gpa, n);
+        left -= n;
+      }
+    } catch (IllegalStateException | InternalError e) {
+      throw map.isUnmapped(source, length) || isLost(map, source, length)
+          ? fault(source, length, Access.READ, e)
+          : fault(target, length, Access.WRITE, e);
+    }
+  }
+
+  @Override
+  public final long mismatch(long gpa, MemorySegment other) {
+    long length = other.byteSize();
+    RegionMap map = map();
+    check(map, gpa, length, Access.READ);
+    long done = 0;
+    try {
+      while (done < length) {
+        GuestRegion r = map.find(gpa + done);
+        long n = r.atMost(gpa + done, length - done);
+        long at = mismatch(r.segment, gpa + done - r.gpa, other, done, n);
+        if (at >= 0) {
+          return done + at;
+        }
+        done += n;
+      }
+    } catch (IllegalStateException | InternalError e) {
+      throw copyFailed(e, map, gpa, length, Access.READ);
+    }
+    return -1;
+  }
+
+  /** Not the segments' own mismatch: its stub crashes the JVM where a file was truncated. */
+  private static long mismatch(MemorySegment a, long at, MemorySegment b, long bt, long length) {
+    long i = 0;
+    for (; i + 8 <= length; i += 8) {
+      long difference = a.get(LittleEndian.LONG, at + i) ^ b.get(LittleEndian.LONG, bt + i);
+      if (difference != 0) {
+        return i + (Long.numberOfTrailingZeros(difference) >>> 3);
+      }
+    }
+    for (; i < length; i++) {
+      if (a.get(LittleEndian.BYTE, at + i) != b.get(LittleEndian.BYTE, bt + i)) {
+        return i;
+      }
+    }
+    return -1;
+  }
+
+  /** The region that holds a range alone, for what is resolved once. */
+  private GuestRegion alone(long gpa, long length, Access access) {
+    GuestRegion r = region(gpa);
+    if (!r.holds(gpa, length) || !r.permits(access) || r.isUnmapped()) {
+      throw fault(gpa, length, access, null);
+    }
+    return r;
+  }
+
+  @Override
+  public final MemorySegment slice(long gpa, long length) {
+    if (length == 0) {
+      return MemorySegment.NULL;
+    }
+    GuestRegion r = alone(gpa, length, Access.READ);
+    return r.segment.asSlice(gpa - r.gpa, length).asReadOnly();
+  }
+
+  @Override
+  public final GuestView view(long gpa, long length, Access access) {
+    return new GuestView(this, alone(gpa, length, access), gpa, length, access);
+  }
+
+  @Override
+  public final GuestLoan borrow(long gpa, long length, Access access, String holder) {
+    GuestRegion r = alone(gpa, length, access);
+    Lease lease;
+    try {
+      lease = r.lease(holder);
+    } catch (IllegalStateException e) {
+      throw fault(gpa, length, access, e);
+    }
+    return new GuestLoan(lease, gpa, length, access);
+  }
+
+  @Override
+  final void collect(long gpa, long length, Access access, GuestIoVector vector) {
+    RegionMap map = map();
+    check(map, gpa, length, access);
+    long done = 0;
+    while (done != length) {
+      GuestRegion r = map.find(gpa + done);
+      long n = r.atMost(gpa + done, length - done);
+      if (!vector.addPiece(r, gpa + done - r.gpa, n)) {
+        throw fault(gpa, length, access, null);
+      }
+      done += n;
+    }
+  }
+
+  // ---- life --------------------------------------------------------------------------------
+
+  /** {@return whether {@link #close} was called and succeeded} */
+  public final boolean isClosed() {
+    return closed;
   }
 
   /**
@@ -391,7 +881,7 @@ public abstract sealed class GuestMemory implements AutoCloseable
   public final synchronized void close() {
     List<GuestRegion> closing = new ArrayList<>();
     try {
-      for (GuestRegion region : regions) {
+      for (GuestRegion region : regions()) {
         region.startClosing();
         closing.add(region);
       }
@@ -400,7 +890,7 @@ public abstract sealed class GuestMemory implements AutoCloseable
       throw e;
     }
     IllegalStateException failure = null;
-    for (GuestRegion region : regions) {
+    for (GuestRegion region : regions()) {
       try {
         region.unmap();
       } catch (IllegalStateException e) {
@@ -410,12 +900,18 @@ public abstract sealed class GuestMemory implements AutoCloseable
     if (failure != null) {
       throw failure;
     }
+    closed = true;
+  }
+
+  /** {@return the map for people: a line for each region and hole, by ascending address} */
+  public final String describe() {
+    return map().describe();
   }
 
   @Override
   public String toString() {
     StringBuilder text = new StringBuilder("guest memory, ").append(size()).append(" bytes:");
-    for (GuestRegion region : regions) {
+    for (GuestRegion region : regions()) {
       text.append(' ').append(region);
     }
     return text.toString();

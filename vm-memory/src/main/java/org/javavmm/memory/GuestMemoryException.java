@@ -2,6 +2,7 @@
 package org.javavmm.memory;
 
 import java.io.Serial;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An access to guest memory that is not possible. Nothing was read or written.
@@ -21,14 +22,25 @@ public final class GuestMemoryException extends RuntimeException {
     REGION_BOUNDARY,
     /** Address plus length exceeds 2^64. */
     OVERFLOW,
+    /** Not all bytes are in the {@link GuestView} that was asked. */
+    VIEW_BOUNDARY,
+    /** The region, or the IOMMU's translation, does not permit this access. */
+    PERMISSION,
+    /** The IOMMU has no translation for the address, or for a later byte of the range. */
+    UNTRANSLATED,
     /** An ordered access to an address that is not a multiple of its width; checked first. */
     ALIGNMENT,
-    /** The memory was closed; it has no other faults from then on but {@link #ALIGNMENT}. */
+    /** The host has lost the page: its file was truncated, or no huge page is left. */
+    BACKING,
+    /**
+     * The memory was closed; it has no other faults from then on but {@link #ALIGNMENT}. Or the
+     * region was replaced under the access.
+     */
     CLOSED
   }
 
-  /** The guest-physical address of the first byte. */
-  private final long gpa;
+  /** The address of the first byte. */
+  private final long address;
 
   /** The length in bytes. */
   private final long length;
@@ -36,17 +48,48 @@ public final class GuestMemoryException extends RuntimeException {
   private final Access access;
   private final Reason reason;
 
-  GuestMemoryException(long gpa, long length, Access access, Reason reason) {
+  /** Whether the address is an I/O virtual one. */
+  private final boolean iova;
+
+  /** What there is to say beside the reason. */
+  private final @Nullable String detail;
+
+  private GuestMemoryException(
+      long address,
+      long length,
+      Access access,
+      Reason reason,
+      boolean iova,
+      @Nullable String detail) {
     super(null, null, false, false);
-    this.gpa = gpa;
+    this.address = address;
     this.length = length;
     this.access = access;
     this.reason = reason;
+    this.iova = iova;
+    this.detail = detail;
   }
 
-  /** {@return the guest-physical address of the access's first byte} */
-  public long gpa() {
-    return gpa;
+  GuestMemoryException(long gpa, long length, Access access, Reason reason) {
+    this(gpa, length, access, reason, false, null);
+  }
+
+  GuestMemoryException(long gpa, long length, Access access, Reason reason, String detail) {
+    this(gpa, length, access, reason, false, detail);
+  }
+
+  static GuestMemoryException ofIova(long iova, long length, Access access, Reason reason) {
+    return new GuestMemoryException(iova, length, access, reason, true, null);
+  }
+
+  /** {@return the address of the access's first byte: guest-physical, unless {@link #isIova}} */
+  public long address() {
+    return address;
+  }
+
+  /** {@return whether the address is an I/O virtual one, which an IOMMU did not translate} */
+  public boolean isIova() {
+    return iova;
   }
 
   /** {@return the length of the access in bytes, unsigned} */
@@ -72,16 +115,21 @@ public final class GuestMemoryException extends RuntimeException {
           case END_OF_MEMORY -> "beyond the end of memory";
           case REGION_BOUNDARY -> "crosses from one region into another";
           case OVERFLOW -> "address + length exceeds 2^64";
+          case VIEW_BOUNDARY -> "not in the view";
+          case PERMISSION -> "not permitted there";
+          case UNTRANSLATED -> "the IOMMU has no translation";
+          case BACKING -> "the host has lost the page";
           case ALIGNMENT -> "address is not a multiple of the width";
           case CLOSED -> "memory is closed";
         };
     return "guest memory "
         + (access == Access.READ ? "read" : "write")
-        + "(gpa=0x"
-        + Long.toHexString(gpa)
+        + (iova ? "(iova=0x" : "(gpa=0x")
+        + Long.toHexString(address)
         + ", length="
         + Long.toUnsignedString(length)
         + "): "
-        + what;
+        + what
+        + (detail == null ? "" : " (" + detail + ")");
   }
 }

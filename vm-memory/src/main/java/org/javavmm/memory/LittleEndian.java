@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.javavmm.memory;
 
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
@@ -19,11 +20,85 @@ final class LittleEndian {
 
   /** Apart, so that a monitor without queues does not pay for linking these at start-up. */
   static final class Ordered {
-    static final VarHandle SHORT =
+    private static final VarHandle BYTE = ValueLayout.JAVA_BYTE.varHandle();
+    private static final VarHandle SHORT =
         ValueLayout.JAVA_SHORT.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle();
-    static final VarHandle INT =
+    private static final VarHandle INT =
         ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle();
+    private static final VarHandle LONG =
+        ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle();
 
     private Ordered() {}
+
+    static byte getByte(MemorySegment segment, long offset) {
+      return (byte) BYTE.getAcquire(segment, offset);
+    }
+
+    static void putByte(MemorySegment segment, long offset, byte value) {
+      BYTE.setRelease(segment, offset, value);
+    }
+
+    static short getShort(MemorySegment segment, long offset) {
+      return (short) SHORT.getAcquire(segment, offset);
+    }
+
+    static void putShort(MemorySegment segment, long offset, short value) {
+      SHORT.setRelease(segment, offset, value);
+    }
+
+    static int getInt(MemorySegment segment, long offset) {
+      return (int) INT.getAcquire(segment, offset);
+    }
+
+    static void putInt(MemorySegment segment, long offset, int value) {
+      INT.setRelease(segment, offset, value);
+    }
+
+    static long getLong(MemorySegment segment, long offset) {
+      return (long) LONG.getAcquire(segment, offset);
+    }
+
+    static void putLong(MemorySegment segment, long offset, long value) {
+      LONG.setRelease(segment, offset, value);
+    }
+
+    static boolean compareAndSetByte(
+        MemorySegment segment, long offset, byte expected, byte value) {
+      return narrow(segment, offset, 0xff, expected, value);
+    }
+
+    static boolean compareAndSetShort(
+        MemorySegment segment, long offset, short expected, short value) {
+      return narrow(segment, offset, 0xffff, expected, value);
+    }
+
+    static boolean compareAndSetInt(MemorySegment segment, long offset, int expected, int value) {
+      return INT.compareAndSet(segment, offset, expected, value);
+    }
+
+    static boolean compareAndSetLong(
+        MemorySegment segment, long offset, long expected, long value) {
+      return LONG.compareAndSet(segment, offset, expected, value);
+    }
+
+    /**
+     * The JDK has no narrow compare-and-set on segments: this one works on the aligned word around
+     * the value, of a segment that is made of whole words.
+     */
+    private static boolean narrow(
+        MemorySegment segment, long offset, int ones, int expected, int value) {
+      long word = offset & ~3L;
+      int shift = (int) (offset & 3) * 8;
+      int mask = ones << shift;
+      while (true) {
+        int before = (int) INT.getVolatile(segment, word);
+        if ((before & mask) != (expected & ones) << shift) {
+          return false;
+        }
+        if (INT.compareAndSet(segment, word, before, (before & ~mask) | ((value & ones) << shift))) {
+          return true;
+        }
+      }
+    }
   }
 }

@@ -84,7 +84,8 @@ class GuestMemoryBuilderTest {
                     .anonymous("huge", 1L << 62, 1L << 62)
                     .build());
     assertEquals(
-        "mmap(anonymous, offset=0, size=4611686018427387904): ENOMEM (out of memory)",
+        "region huge(gpa=0x4000000000000000, size=4611686018427387904): "
+            + "mmap(anonymous, offset=0, size=4611686018427387904): ENOMEM (out of memory)",
         e.getMessage());
   }
 }

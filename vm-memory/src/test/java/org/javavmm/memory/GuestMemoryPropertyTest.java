@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Set;
@@ -164,7 +165,7 @@ class GuestMemoryPropertyTest {
     int width = 1 << random.nextInt(4);
     int length = random.nextInt(10) == 0 ? random.nextInt(3 * PAGE) : random.nextInt(40);
     long value = random.nextLong();
-    switch (random.nextInt(8)) {
+    switch (random.nextInt(12)) {
       case 0 -> {
         if (expect(model, gpa, width, true, () -> get(memory, gpa, width))) {
           assertEquals(littleEndian(model.read(gpa, width)), get(memory, gpa, width));
@@ -214,7 +215,41 @@ class GuestMemoryPropertyTest {
       case 6 ->
           assertEquals(model.reason(gpa, length, false) == null, memory.contains(gpa, length));
       case 7 -> ordered(memory, model, gpa, (int) value);
+      case 8 -> copy(memory, model, gpa, address(random), length);
+      case 9 -> copy(memory, model, gpa, gpa + random.nextInt(-30, 30), length);
+      case 10 -> {
+        byte[] other = new byte[length];
+        if (expect(
+            model, gpa, length, false, () -> memory.mismatch(gpa, MemorySegment.ofArray(other)))) {
+          byte[] there = model.read(gpa, length);
+          assertEquals(
+              Arrays.mismatch(other, there), memory.mismatch(gpa, MemorySegment.ofArray(other)));
+          if (length > 0) {
+            there[random.nextInt(length)] ^= 4;
+            assertEquals(
+                Arrays.mismatch(there, model.read(gpa, length)),
+                memory.mismatch(gpa, MemorySegment.ofArray(there)));
+          }
+        }
+      }
+      case 11 -> {
+        if (expect(model, gpa, length, true, () -> memory.view(gpa, length, Access.WRITE))
+            && length >= width) {
+          GuestView view = memory.view(gpa, length, Access.READ_WRITE);
+          long at = random.nextInt(length - width + 1);
+          view.write(at, MemorySegment.ofArray(littleEndian(value, width)));
+          model.write(gpa + at, littleEndian(value, width));
+        }
+      }
       default -> throw new AssertionError();
+    }
+  }
+
+  private static void copy(GuestMemory memory, Model model, long source, long target, int length) {
+    if (expect(model, source, length, false, () -> memory.copy(source, target, length))
+        && expect(model, target, length, false, () -> memory.copy(source, target, length))) {
+      memory.copy(source, target, length);
+      model.write(target, model.read(source, length));
     }
   }
 
@@ -263,7 +298,7 @@ class GuestMemoryPropertyTest {
     }
     GuestMemoryException e = assertThrows(GuestMemoryException.class, access);
     assertEquals(reason, e.reason(), e.getMessage());
-    assertEquals(gpa, e.gpa());
+    assertEquals(gpa, e.address());
     assertEquals(length, e.length());
     return false;
   }

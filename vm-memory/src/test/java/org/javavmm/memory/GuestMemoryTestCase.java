@@ -27,6 +27,7 @@ import org.junit.jupiter.api.function.Executable;
 
 /** What both implementations must do. The last region of the memory ends at {@link #END}. */
 @Timeout(120)
+@SuppressWarnings("try") // closing early, and twice, is what is tested
 abstract class GuestMemoryTestCase {
   /** A region [START, START + 0x3000) is there, with a hole below it. */
   static final long START = 0x10_0000;
@@ -84,6 +85,42 @@ abstract class GuestMemoryTestCase {
         "putShortRelease: guest memory write" + at + 2,
         () -> memory.putShortRelease(gpa, (short) 1));
     all.put("putIntRelease: guest memory write" + at + 4, () -> memory.putIntRelease(gpa, 1));
+    all.put("getByteAcquire: guest memory read" + at + 1, () -> memory.getByteAcquire(gpa));
+    all.put("getLongAcquire: guest memory read" + at + 8, () -> memory.getLongAcquire(gpa));
+    all.put(
+        "putByteRelease: guest memory write" + at + 1, () -> memory.putByteRelease(gpa, (byte) 1));
+    all.put("putLongRelease: guest memory write" + at + 8, () -> memory.putLongRelease(gpa, 1));
+    all.put(
+        "compareAndSetByte: guest memory write" + at + 1,
+        () -> assertFalse(memory.compareAndSetByte(gpa, (byte) 1, (byte) 2)));
+    all.put(
+        "compareAndSetShort: guest memory write" + at + 2,
+        () -> assertFalse(memory.compareAndSetShort(gpa, (short) 1, (short) 2)));
+    all.put(
+        "compareAndSetLong: guest memory write" + at + 8,
+        () -> assertFalse(memory.compareAndSetLong(gpa, 1, 2)));
+    all.put(
+        "segment: guest memory read" + at + 7,
+        () -> memory.read(gpa, MemorySegment.ofArray(new byte[7])));
+    all.put(
+        "fromSegment: guest memory write" + at + 7,
+        () -> memory.write(gpa, MemorySegment.ofArray(new byte[7])));
+    all.put("copy: guest memory read" + at + 9, () -> memory.copy(gpa, START, 9));
+    all.put(
+        "mismatch: guest memory read" + at + 10,
+        () -> memory.mismatch(gpa, MemorySegment.ofArray(new byte[10])));
+    all.put("view: guest memory read" + at + 12, () -> memory.view(gpa, 12, Access.READ));
+    all.put("wview: guest memory write" + at + 12, () -> memory.view(gpa, 12, Access.WRITE));
+    all.put(
+        "borrow: guest memory write" + at + 13,
+        () -> memory.borrow(gpa, 13, Access.WRITE, "test").close());
+    all.put(
+        "vector: guest memory write" + at + 14,
+        () -> {
+          try (GuestIoVector vector = new GuestIoVector(4)) {
+            vector.add(memory, gpa, 14, Access.WRITE);
+          }
+        });
     all.put(
         "compareAndSetInt: guest memory write" + at + 4,
         () -> assertFalse(memory.compareAndSetInt(gpa, 1, 2)));
@@ -137,6 +174,217 @@ abstract class GuestMemoryTestCase {
     assertEquals(0x0102_0304, memory.getInt(START + 4));
     assertTrue(memory.compareAndSetInt(START + 4, 0x0102_0304, 0x0506_0708));
     assertEquals(8, memory.getByte(START + 4));
+  }
+
+  @Test
+  void everyWidthIsOrderedAndComparedAndSet() {
+    memory.putLongRelease(START + 8, 0x1122_3344_5566_7788L);
+    assertEquals(0x1122_3344_5566_7788L, memory.getLongAcquire(START + 8));
+    assertEquals((byte) 0x88, memory.getByteAcquire(START + 8));
+    memory.putByteRelease(START + 15, (byte) 0x99);
+    assertEquals(0x9922_3344_5566_7788L, memory.getLong(START + 8));
+    assertFalse(memory.compareAndSetLong(START + 8, 0, 1));
+    assertTrue(memory.compareAndSetLong(START + 8, 0x9922_3344_5566_7788L, -2));
+    assertEquals(-2, memory.getLong(START + 8));
+    // Narrow ones leave their neighbours alone, at each place of the word around them.
+    for (int i = 0; i < 8; i++) {
+      memory.putLong(START + 16, 0x0807_0605_0403_0201L);
+      byte before = (byte) (i + 1);
+      assertFalse(memory.compareAndSetByte(START + 16 + i, (byte) 0x81, (byte) 0));
+      assertTrue(memory.compareAndSetByte(START + 16 + i, before, (byte) 0xf0));
+      assertEquals(
+          (0x0807_0605_0403_0201L & ~(0xffL << (8 * i))) | (0xf0L << (8 * i)),
+          memory.getLong(START + 16));
+    }
+    for (int i = 0; i < 8; i += 2) {
+      memory.putLong(START + 16, 0x8007_8005_8003_8001L);
+      short before = memory.getShort(START + 16 + i);
+      assertFalse(memory.compareAndSetShort(START + 16 + i, (short) 0, (short) 1));
+      assertTrue(memory.compareAndSetShort(START + 16 + i, before, (short) 0xabcd));
+      assertEquals(
+          (0x8007_8005_8003_8001L & ~(0xffffL << (8 * i))) | (0xabcdL << (8 * i)),
+          memory.getLong(START + 16));
+    }
+  }
+
+  @Test
+  void narrowCompareAndSetIsAtomic() throws Exception {
+    int perThread = 20_000;
+    List<Thread> threads = new ArrayList<>();
+    for (int t = 0; t < 4; t++) {
+      long gpa = START + 0x80 + 2L * (t & 1);
+      threads.add(
+          Thread.ofPlatform()
+              .start(() -> {
+                for (int i = 0; i < perThread; i++) {
+                  short seen;
+                  do {
+                    seen = memory.getShortAcquire(gpa);
+                  } while (!memory.compareAndSetShort(gpa, seen, (short) (seen + 1)));
+                }
+              }));
+    }
+    for (Thread thread : threads) {
+      thread.join();
+    }
+    assertEquals((short) (2 * perThread), memory.getShort(START + 0x80));
+    assertEquals((short) (2 * perThread), memory.getShort(START + 0x82));
+  }
+
+  @Test
+  void copiesWithinMemoryAsIfAtOnce() {
+    byte[] bytes = new byte[0x1800];
+    for (int i = 0; i < bytes.length; i++) {
+      bytes[i] = (byte) (i * 31 + (i >> 8));
+    }
+    memory.write(START + 0x400, bytes);
+    memory.copy(START + 0x400, START + 0x455, 0x1800);
+    assertEquals(-1, memory.mismatch(START + 0x455, MemorySegment.ofArray(bytes)));
+    memory.copy(START + 0x455, START + 0x3ff, 0x1800);
+    assertEquals(-1, memory.mismatch(START + 0x3ff, MemorySegment.ofArray(bytes)));
+    assertThrows(GuestMemoryException.class, () -> memory.copy(START, END - 0x1000, 0x1001));
+    assertEquals(0, memory.getByte(END - 0x1000), "a refused copy moved a byte");
+    assertThrows(GuestMemoryException.class, () -> memory.copy(START - 1, START, 2));
+    memory.copy(0, -1, 0);
+  }
+
+  @Test
+  void mismatchIsTheFirstDifference() {
+    byte[] bytes = new byte[100];
+    for (int length : new int[] {0, 1, 7, 8, 9, 64, 100}) {
+      MemorySegment other = MemorySegment.ofArray(bytes).asSlice(0, length);
+      memory.fill(START, 100, (byte) 0);
+      assertEquals(-1, memory.mismatch(START + 1, other));
+      for (int i = 0; i < length; i++) {
+        memory.putByte(START + 1 + i, (byte) 0x80);
+        assertEquals(i, memory.mismatch(START + 1, other));
+        memory.putByte(START + 1 + i, (byte) 0);
+      }
+      memory.putByte(START + 1 + length, (byte) 1);
+      assertEquals(-1, memory.mismatch(START + 1, other));
+    }
+  }
+
+  @Test
+  void partsOfArrays() {
+    byte[] bytes = {1, 2, 3, 4, 5};
+    memory.write(START + 1, bytes, 1, 3);
+    assertEquals(0x0004_0302_00L, memory.getLong(START));
+    byte[] back = new byte[5];
+    memory.read(START + 1, back, 2, 2);
+    assertArrayEquals(new byte[] {0, 0, 2, 3, 0}, back);
+    assertThrows(IndexOutOfBoundsException.class, () -> memory.read(START, back, 3, 3));
+    assertThrows(IndexOutOfBoundsException.class, () -> memory.write(START, back, -1, 1));
+  }
+
+  @Test
+  void aViewIsResolvedOnce() {
+    GuestView view = memory.view(START + 0x101, 0x40, Access.READ_WRITE);
+    assertEquals(START + 0x101, view.gpa());
+    assertEquals(0x40, view.length());
+    assertEquals("view of guest memory [0x100101, 64 bytes]", view.toString());
+    view.putLong(0, 0x0102_0304_0506_0708L);
+    view.putInt(8, 0x1112_1314);
+    view.putShort(12, (short) 0x2122);
+    view.putByte(14, (byte) 0x31);
+    assertEquals(0x0102_0304_0506_0708L, memory.getLong(START + 0x101));
+    assertEquals(0x0102_0304_0506_0708L, view.getLong(0));
+    assertEquals(0x1112_1314, view.getInt(8));
+    assertEquals((short) 0x2122, view.getShort(12));
+    assertEquals(0x31, view.getByte(14));
+    view.putLongRelease(7, 5);
+    view.putIntRelease(15, 6);
+    view.putShortRelease(19, (short) 7);
+    view.putByteRelease(21, (byte) 8);
+    assertEquals(5, view.getLongAcquire(7));
+    assertEquals(6, view.getIntAcquire(15));
+    assertEquals(7, view.getShortAcquire(19));
+    assertEquals(8, view.getByteAcquire(21));
+    assertTrue(view.compareAndSetInt(15, 6, 9));
+    assertFalse(view.compareAndSetInt(15, 6, 10));
+    assertTrue(view.compareAndSetLong(7, 5, 11));
+    assertFalse(view.compareAndSetLong(7, 5, 12));
+    assertEquals(9, memory.getInt(START + 0x110));
+    assertEquals(11, memory.getLong(START + 0x108));
+    byte[] bytes = new byte[16];
+    view.write(0x30, MemorySegment.ofArray(new byte[] {1, 2, 3}));
+    view.read(0x30, MemorySegment.ofArray(bytes));
+    assertEquals(3, bytes[2]);
+    view.write(0x40, MemorySegment.ofArray(new byte[0]));
+
+    assertFault(
+        Reason.VIEW_BOUNDARY,
+        "guest memory read(gpa=0x10013a, length=8): not in the view",
+        () -> view.getLong(0x39));
+    assertFault(
+        Reason.VIEW_BOUNDARY,
+        "guest memory write(gpa=0x100100, length=1): not in the view",
+        () -> view.putByte(-1, (byte) 0));
+    assertFault(
+        Reason.ALIGNMENT,
+        "guest memory read(gpa=0x100101, length=4): address is not a multiple of the width",
+        () -> view.getIntAcquire(0));
+    assertFault(
+        Reason.VIEW_BOUNDARY,
+        "guest memory write(gpa=0x100132, length=16): not in the view",
+        () -> view.write(0x31, MemorySegment.ofArray(bytes)));
+    assertFault(
+        Reason.VIEW_BOUNDARY,
+        "guest memory read(gpa=0x100100, length=16): not in the view",
+        () -> view.read(-1, MemorySegment.ofArray(bytes)));
+
+    GuestView reader = memory.view(START, 16, Access.READ);
+    assertEquals("view of guest memory [0x100000, 16 bytes, for reading]", reader.toString());
+    assertFault(
+        Reason.PERMISSION,
+        "guest memory write(gpa=0x100000, length=4): not permitted there",
+        () -> reader.putInt(0, 1));
+    assertFault(
+        Reason.PERMISSION,
+        "guest memory write(gpa=0x100000, length=16): not permitted there",
+        () -> reader.write(0, MemorySegment.ofArray(bytes)));
+
+    MemorySegment freed;
+    try (Arena arena = Arena.ofConfined()) {
+      freed = arena.allocate(4);
+    }
+    assertEquals(
+        IllegalStateException.class,
+        assertThrows(IllegalStateException.class, () -> view.read(0, freed)).getClass());
+
+    memory.close();
+    assertFault(
+        Reason.CLOSED,
+        "guest memory read(gpa=0x100101, length=4): memory is closed",
+        () -> view.getInt(0));
+    assertFault(
+        Reason.CLOSED,
+        "guest memory write(gpa=0x100101, length=16): memory is closed",
+        () -> view.write(0, MemorySegment.ofArray(bytes)));
+  }
+
+  @Test
+  void aLoanKeepsTheMemory() {
+    GuestRegion last = memory.regions().getLast();
+    try (GuestLoan loan = memory.borrow(START + 0x20, 0x30, Access.WRITE, "io_uring read 1")) {
+      assertEquals(START + 0x20, loan.gpa());
+      assertEquals(0x30, loan.segment().byteSize());
+      assertEquals(last.segment().address() + 0x20, loan.hva());
+      assertEquals("loan of [0x100020, 48 bytes] to io_uring read 1", loan.toString());
+      loan.segment().set(ValueLayout.JAVA_BYTE, 1, (byte) 7);
+      assertEquals(7, memory.getByte(START + 0x21));
+      assertEquals(List.of("io_uring read 1"), last.holders());
+      assertThrows(IllegalStateException.class, memory::close);
+      loan.close();
+      assertEquals(List.of(), last.holders());
+      assertThrows(IllegalStateException.class, loan::hva);
+    }
+    try (GuestLoan loan = memory.borrow(START, 8, Access.READ, "reader")) {
+      assertTrue(loan.segment().isReadOnly());
+    }
+    try (GuestLoan loan = memory.borrow(START, 0, Access.WRITE, "nothing")) {
+      assertEquals(0, loan.segment().byteSize());
+    }
   }
 
   @Test
@@ -231,7 +479,7 @@ abstract class GuestMemoryTestCase {
   void faultCarriesItsNumbersAndNoStackTrace() {
     GuestMemoryException e =
         assertThrows(GuestMemoryException.class, () -> memory.putInt(END - 2, 7));
-    assertEquals(END - 2, e.gpa());
+    assertEquals(END - 2, e.address());
     assertEquals(4, e.length());
     assertEquals(Access.WRITE, e.access());
     assertEquals(Reason.END_OF_MEMORY, e.reason());
@@ -327,8 +575,9 @@ abstract class GuestMemoryTestCase {
   void sliceIsAViewOfItsRange() {
     MemorySegment slice = memory.slice(START + 0x10, 0x20);
     assertEquals(0x20, slice.byteSize());
-    slice.set(ValueLayout.JAVA_BYTE, 0x1f, (byte) 9);
-    assertEquals(9, memory.getByte(START + 0x2f));
+    memory.putByte(START + 0x2f, (byte) 9);
+    assertEquals(9, slice.get(ValueLayout.JAVA_BYTE, 0x1f));
+    assertTrue(slice.isReadOnly());
     memory.putByte(START + 0x10, (byte) 8);
     assertEquals(8, slice.get(ValueLayout.JAVA_BYTE, 0));
     assertThrows(IndexOutOfBoundsException.class, () -> slice.get(ValueLayout.JAVA_BYTE, 0x20));
@@ -481,6 +730,9 @@ abstract class GuestMemoryTestCase {
 
   @Test
   void accessorsAllocateNothing() throws Exception {
+    byte[] buffer = new byte[100];
+    MemorySegment segment = MemorySegment.ofArray(new byte[33]);
+    GuestView view = memory.view(START + 0x2800, 0x800, Access.READ_WRITE);
     long bytes =
         Allocation.bytes(
             1_000_000,
@@ -492,6 +744,16 @@ abstract class GuestMemoryTestCase {
               memory.putByte(gpa, memory.getByte(gpa));
               memory.putIntRelease(gpa, memory.getIntAcquire(gpa));
               memory.putShortRelease(gpa, memory.getShortAcquire(gpa));
+              memory.putByteRelease(gpa, memory.getByteAcquire(gpa));
+              memory.putLongRelease(gpa, memory.getLongAcquire(gpa));
+              memory.read(gpa, buffer, 0, 100);
+              memory.write(gpa, buffer, 0, 100);
+              memory.read(gpa, segment);
+              memory.write(gpa, segment);
+              memory.fill(gpa + 0x100, 64, (byte) i);
+              memory.copy(gpa + 0x100, gpa + 0x200, 64);
+              view.putLong(8, view.getLong(0) + view.getIntAcquire(4));
+              view.putShortRelease(16, view.getShort(2));
               if (memory.getLong(gpa) != i + 1L || memory.compareAndSetInt(gpa, i, 0)) {
                 throw new AssertionError("wrong value at " + i);
               }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.javavmm.vmm;
 
+import java.util.List;
 import java.util.function.Consumer;
 import org.javavmm.device.Bus;
 import org.javavmm.kvm.KvmException;
@@ -45,6 +46,19 @@ final class VcpuLoop {
 
   /** Runs the guest. The vCPU is attached to the calling thread already. */
   void run() throws KvmException {
+    try {
+      loop();
+    } catch (KvmException | InternalError e) {
+      // What a lost page of guest memory looks like, to KVM and to a device's code.
+      List<String> problems = memory.backingProblems();
+      if (problems.isEmpty()) {
+        throw e;
+      }
+      stop.accept(failure("guest memory is lost: " + String.join("; ", problems)));
+    }
+  }
+
+  private void loop() throws KvmException {
     VcpuExit exit = vcpu.exit();
     while (true) {
       switch (vcpu.run()) {

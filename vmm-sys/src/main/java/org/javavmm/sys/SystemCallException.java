@@ -17,6 +17,8 @@ public class SystemCallException extends IOException {
   /** The positive error number. */
   private final int errno;
 
+  private final String meaning;
+
   /**
    * Creates the exception for a failed call.
    *
@@ -38,6 +40,18 @@ public class SystemCallException extends IOException {
     super(call + ": " + Errno.name(errno) + (meaning.isEmpty() ? "" : " (" + meaning + ")"));
     this.call = call;
     this.errno = errno;
+    this.meaning = meaning;
+  }
+
+  /**
+   * {@return the same failure, said to be of a larger thing} The cause is this one's.
+   *
+   * @param what what the call was made for, such as {@code region ram}
+   */
+  public final SystemCallException in(String what) {
+    SystemCallException outer = new SystemCallException(what + ": " + call, errno, meaning);
+    outer.initCause(this);
+    return outer;
   }
 
   /** {@return the call with its decoded arguments} */
