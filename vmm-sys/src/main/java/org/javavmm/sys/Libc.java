@@ -23,6 +23,12 @@ final class Libc {
   /** {@code errno} is the only captured state, an {@code int} at offset 0 (checked by a test). */
   static final MemoryLayout CAPTURE_LAYOUT = Linker.Option.captureStateLayout();
 
+  /** Whether tests may make calls fail; a constant, so that it costs nothing when they may not. */
+  static final boolean FAULTS = Boolean.getBoolean("org.javavmm.sys.faultInjection");
+
+  /** Some numbers of the kernel differ between x86-64 and arm64. */
+  static final boolean X86_64 = System.getProperty("os.arch").equals("amd64");
+
   private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
 
   @SuppressWarnings("restricted")
@@ -38,11 +44,45 @@ final class Libc {
   private static final ThreadLocal<MemorySegment> ERRNO =
       ThreadLocal.withInitial(Libc::newCaptureBuffer);
 
+  /** {@code syscall(2)}, for what glibc has no function for; the first argument is the number. */
+  static final MemorySegment SYSCALL = function("syscall");
+
   private Libc() {}
 
   /** {@return a function of libc; keep it in a {@code static final} field} */
   static MemorySegment function(String name) {
-    return SYMBOLS.findOrThrow(name);
+    MemorySegment function = SYMBOLS.findOrThrow(name);
+    if (FAULTS) {
+      FaultInjection.nameFunction(function.address(), name);
+    }
+    return function;
+  }
+
+  /** {@return the number of a system call that is the same on both architectures} */
+  static long syscallNumber(String name, long number) {
+    return syscallNumber(name, number, number);
+  }
+
+  /** {@return the number of a system call; keep it in a {@code static final} field} */
+  static long syscallNumber(String name, long x86, long arm) {
+    long number = X86_64 ? x86 : arm;
+    if (FAULTS) {
+      FaultInjection.nameSyscall(number, name);
+    }
+    return number;
+  }
+
+  /**
+   * {@return a text for the kernel}
+   *
+   * @throws IllegalArgumentException if it contains a zero, at which the kernel would cut it
+   */
+  static MemorySegment text(Arena arena, String text) {
+    int zero = text.indexOf('\0');
+    if (zero >= 0) {
+      throw new IllegalArgumentException("text for a system call has a zero at index " + zero);
+    }
+    return arena.allocateFrom(text);
   }
 
   /** A buffer for {@code errno} that one thread may keep for its hot calls. */
@@ -88,6 +128,12 @@ final class Libc {
     return callInt(f, a, 0, 0, 0, 0, 0);
   }
 
+  /** Makes a system call that returns {@code int}. */
+  static int syscall(long number, long a, long b, long c, long d, long e, long g) {
+    MemorySegment errno = ERRNO.get();
+    return intResult((int) call(errno, SYSCALL, number, a, b, c, d, e, g), errno);
+  }
+
   /** Calls a function that returns {@code long}, {@code ssize_t} or a pointer. */
   static long callLong(MemorySegment f, long a, long b, long c, long d, long e, long g) {
     MemorySegment errno = ERRNO.get();
@@ -96,12 +142,29 @@ final class Libc {
   }
 
   /**
-   * The call itself.
+   * The door.
    *
    * @param errno where {@code errno} goes; belongs to the calling thread
    * @return what the function left in the result register
    */
   static long call(
+      MemorySegment errno,
+      MemorySegment f,
+      long a,
+      long b,
+      long c,
+      long d,
+      long e,
+      long g,
+      long h) {
+    if (FAULTS) {
+      return FaultInjection.call(errno, f, a, b, c, d, e, g, h);
+    }
+    return invoke(errno, f, a, b, c, d, e, g, h);
+  }
+
+  /** The call itself, past the injection of faults. */
+  static long invoke(
       MemorySegment errno,
       MemorySegment f,
       long a,

@@ -52,7 +52,7 @@ class OwnedFdTest {
     assertEquals(
         "open(" + folder + "/absent, O_RDWR): ENOENT (no such file or directory)", e.getMessage());
     assertEquals(
-        "open(/proc, O_RDWR | O_NONBLOCK): EISDIR (is a folder)",
+        "open(/proc, O_RDWR | O_NONBLOCK | O_NOCTTY): EISDIR (is a folder)",
         assertThrows(SystemCallException.class, () -> OwnedFd.openNonBlocking("/proc"))
             .getMessage());
   }
