@@ -291,8 +291,8 @@ public final class EventLoop implements AutoCloseable, Executor {
       if (holder == null) {
         // A closed registration's file that stayed open under this very number.
         orphans = true;
-        moveToNewEpoll();
-        epoll.add(r.fd(), r.interest, r.key);
+        moveToNewEpoll(); // which takes this one along
+        epoll.modify(r.fd(), r.interest, r.key); // or says why not
         wakeUp(); // the loop waits on the old instance
         return;
       }
@@ -540,7 +540,15 @@ public final class EventLoop implements AutoCloseable, Executor {
     }
     boolean idle = activeIdles > 0;
     Epoll current = epoll;
-    int n = current.await(idle ? 0 : -1);
+    int n;
+    try {
+      n = current.await(idle ? 0 : -1);
+    } catch (IllegalStateException e) {
+      if (epoll.equals(current)) {
+        throw e;
+      }
+      return; // another thread has just moved to a new instance
+    }
     // Once per batch: when it is off, no event looks at the clock.
     boolean measured = measuring;
     boolean woken = false;
