@@ -10,7 +10,8 @@ public interface EventHandler {
    *
    * @param events the events, or-ed: {@link org.javavmm.sys.Epoll#EPOLLIN} and so on; {@code
    *     EPOLLERR} and {@code EPOLLHUP} come whether asked for or not
-   * @throws Exception if it fails; the loop counts and reports it and goes on
+   * @throws Exception if it fails; the loop counts and reports it and follows its {@link
+   *     FailurePolicy}
    */
   void handle(int events) throws Exception;
 }

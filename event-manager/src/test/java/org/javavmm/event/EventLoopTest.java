@@ -11,7 +11,6 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.reflect.Method;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -502,26 +501,6 @@ class EventLoopTest {
       loop.run();
       // The measurement itself may allocate a few bytes; an event that allocates takes 8 or more.
       assertTrue(least[0] < window / 10, () -> least[0] + " bytes in " + window + " events");
-    }
-  }
-
-  /** The JVM's counter, reflectively: the module under test does not read jdk.management. */
-  private static final class AllocatedBytes {
-    private final Object bean;
-    private final Method getter;
-
-    AllocatedBytes() throws ReflectiveOperationException {
-      bean =
-          Class.forName("java.lang.management.ManagementFactory")
-              .getMethod("getThreadMXBean")
-              .invoke(null);
-      getter =
-          Class.forName("com.sun.management.ThreadMXBean")
-              .getMethod("getCurrentThreadAllocatedBytes");
-    }
-
-    long get() throws ReflectiveOperationException {
-      return (long) getter.invoke(bean);
     }
   }
 }
