@@ -2,8 +2,8 @@
 // What a C program pays for the operations of the comparison: no check, no region table but where a
 // row is about them. Usage: compare MILLISECONDS GROUP...; prints "operation nanoseconds" lines.
 //
-// Every loop has the shape of JMH's: the state lives in memory, a stop flag is read after each
-// operation, and each result is consumed.
+// Every loop is the same on all sides: the address follows from a counter, a stop flag is read after
+// each operation, what memory holds is forgotten, and each result is consumed.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +28,6 @@ struct object {
 };
 
 struct state {
-  volatile uint64_t offset;
   uint8_t *host;
   uint8_t *buffer;
   uint64_t length;
@@ -80,16 +79,13 @@ static void *map(size_t length) {
   return p;
 }
 
-static inline uint64_t next(struct state *s, uint64_t stride) {
-  uint64_t offset = (s->offset + stride) & (s->window - 1);
-  s->offset = offset;
-  return offset;
-}
-
-// One function per operation; ns per operation.
+// One function per operation; ns per operation. NEXT walks through the window.
+#define NEXT(stride) ((n * (stride)) & mask)
 #define OPERATION(name, body)                            \
   static __attribute__((noinline)) double name(struct state *s) { \
     uint64_t n = 0;                                      \
+    uint64_t mask = s->window - 1;                       \
+    (void)mask;                                          \
     uint64_t begin = now();                              \
     do {                                                 \
       body;                                              \
@@ -98,16 +94,16 @@ static inline uint64_t next(struct state *s, uint64_t stride) {
     return (double)(now() - begin) / (double)n;          \
   }
 
-OPERATION(loop, CONSUME(next(s, 8)))
-OPERATION(read8, CONSUME(*(volatile uint64_t *)(s->host + next(s, 8))))
-OPERATION(write8, uint64_t o = next(s, 8); *(volatile uint64_t *)(s->host + o) = o; CONSUME(o))
-OPERATION(load_acquire2, CONSUME(__atomic_load_n((uint16_t *)(s->host + next(s, 8)), __ATOMIC_ACQUIRE)))
-OPERATION(store_release2, uint64_t o = next(s, 8);
+OPERATION(loop, CONSUME(NEXT(8)))
+OPERATION(read8, CONSUME(*(volatile uint64_t *)(s->host + NEXT(8))))
+OPERATION(write8, uint64_t o = NEXT(8); *(volatile uint64_t *)(s->host + o) = o; CONSUME(o))
+OPERATION(load_acquire2, CONSUME(__atomic_load_n((uint16_t *)(s->host + NEXT(8)), __ATOMIC_ACQUIRE)))
+OPERATION(store_release2, uint64_t o = NEXT(8);
           __atomic_store_n((uint16_t *)(s->host + o), (uint16_t)o, __ATOMIC_RELEASE); CONSUME(o))
-OPERATION(read_object, memcpy(s->buffer, s->host + next(s, 64), sizeof(struct object)); CONSUME(s->buffer))
-OPERATION(write_object, memcpy(s->host + next(s, 64), s->buffer, sizeof(struct object)); CONSUME(s->host))
-OPERATION(read_slice, memcpy(s->buffer, s->host + next(s, s->length), s->length); CONSUME(s->buffer))
-OPERATION(write_slice, memcpy(s->host + next(s, s->length), s->buffer, s->length); CONSUME(s->host))
+OPERATION(read_object, memcpy(s->buffer, s->host + NEXT(64), sizeof(struct object)); CONSUME(s->buffer))
+OPERATION(write_object, memcpy(s->host + NEXT(64), s->buffer, sizeof(struct object)); CONSUME(s->host))
+OPERATION(read_slice, memcpy(s->buffer, s->host + NEXT(s->length), s->length); CONSUME(s->buffer))
+OPERATION(write_slice, memcpy(s->host + NEXT(s->length), s->buffer, s->length); CONSUME(s->host))
 
 // Two regions that are neighbours for the guest lie apart in the host.
 static void across(struct state *s, int write) {
@@ -135,10 +131,10 @@ static inline void mark(struct state *s, uint64_t offset, uint64_t length) {
     __atomic_fetch_or(&s->bitmap[page >> 6], 1ull << (page & 63), __ATOMIC_RELAXED);
   }
 }
-OPERATION(dirty_write8, uint64_t o = next(s, 8); *(volatile uint64_t *)(s->host + o) = o; mark(s, o, 8); CONSUME(o))
-OPERATION(dirty_store_release2, uint64_t o = next(s, 8);
+OPERATION(dirty_write8, uint64_t o = NEXT(8); *(volatile uint64_t *)(s->host + o) = o; mark(s, o, 8); CONSUME(o))
+OPERATION(dirty_store_release2, uint64_t o = NEXT(8);
           __atomic_store_n((uint16_t *)(s->host + o), (uint16_t)o, __ATOMIC_RELEASE); mark(s, o, 2); CONSUME(o))
-OPERATION(dirty_write_slice, uint64_t o = next(s, s->length); memcpy(s->host + o, s->buffer, s->length);
+OPERATION(dirty_write_slice, uint64_t o = NEXT(s->length); memcpy(s->host + o, s->buffer, s->length);
           mark(s, o, s->length); CONSUME(s->host))
 
 static inline int find(struct state *s, uint64_t gpa) {
@@ -156,20 +152,19 @@ static inline int find(struct state *s, uint64_t gpa) {
   return -1;
 }
 // An address in the next region of the order, on a cache line of the region's own.
-static inline uint64_t next_region(struct state *s) {
-  uint64_t region = s->order[next(s, 1)];
+static inline uint64_t region_address(uint64_t region) {
   return region * MIB + region % 64 * 64;
 }
 static inline uint64_t read_at(struct state *s, uint64_t gpa) {
   int i = find(s, gpa);
   return i < 0 ? 0 : *(volatile uint64_t *)(s->hosts[i] + (gpa - s->starts[i]));
 }
-OPERATION(loop_regions, CONSUME(next_region(s)))
-OPERATION(find_region, CONSUME(find(s, next_region(s))))
-OPERATION(read_region, CONSUME(read_at(s, next_region(s))))
+OPERATION(loop_regions, CONSUME(region_address(s->order[NEXT(1)])))
+OPERATION(find_region, CONSUME(find(s, region_address(s->order[NEXT(1)]))))
+OPERATION(read_region, CONSUME(read_at(s, region_address(s->order[NEXT(1)]))))
 
-OPERATION(read_zero, check((int)read(s->fd, s->host + next(s, 512), 512), "read"))
-OPERATION(write_null, check((int)write(s->fd, s->host + next(s, 512), 512), "write"))
+OPERATION(read_zero, check((int)read(s->fd, s->host + NEXT(512), 512), "read"))
+OPERATION(write_null, check((int)write(s->fd, s->host + NEXT(512), 512), "write"))
 
 static void print(const char *id, double ns) {
   printf("%s %.4f\n", id, ns);
@@ -180,7 +175,6 @@ static void measure(const char *id, double (*operation)(struct state *), struct 
                     uint64_t window) {
   s->length = length;
   s->window = window;
-  s->offset = 0;
   stop = 1;
   operation(s);  // one call before the clock starts
   start_timer();

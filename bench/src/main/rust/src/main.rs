@@ -2,8 +2,8 @@
 //! What rust-vmm's vm-memory takes for the operations of the comparison.
 //! Usage: compare MILLISECONDS GROUP...; prints "operation nanoseconds" lines.
 //!
-//! Every loop has the shape of JMH's: the state lives in memory, a stop flag is read after each
-//! operation, and each result is consumed.
+//! Every loop is the same on all sides: the address follows from a counter, a stop flag is read after
+//! each operation, what memory holds is forgotten, and each result is consumed.
 use std::alloc::{alloc_zeroed, Layout};
 use std::arch::asm;
 use std::fs::{File, OpenOptions};
@@ -30,26 +30,10 @@ unsafe impl ByteValued for Object {}
 
 static STOP: AtomicBool = AtomicBool::new(false);
 
-struct State {
-    offset: u64,
-    window: u64,
-}
-
-impl State {
-    fn new(window: u64) -> State {
-        State { offset: 0, window }
-    }
-
-    #[inline(always)]
-    fn next(&mut self, stride: u64) -> u64 {
-        let field = &mut self.offset as *mut u64;
-        // SAFETY: a field of our own. Volatile, as a JMH state's field is in memory.
-        unsafe {
-            let offset = (field.read_volatile() + stride) & (self.window - 1);
-            field.write_volatile(offset);
-            offset
-        }
-    }
+/// The offset of the n-th operation that walks through the window.
+#[inline(always)]
+fn walk(n: u64, stride: u64) -> u64 {
+    (n * stride) & (WINDOW.max(stride) - 1)
 }
 
 /// Uses a value in a register and forgets what memory holds. `black_box` would spill the value to
@@ -62,11 +46,11 @@ fn consume(value: u64) {
 
 /// Nanoseconds per operation; the caller sets the flag's timer.
 #[inline(always)]
-fn run(mut operation: impl FnMut() -> u64) -> f64 {
+fn run(mut operation: impl FnMut(u64) -> u64) -> f64 {
     let mut n = 0u64;
     let begin = Instant::now();
     loop {
-        consume(operation());
+        consume(operation(n));
         n += 1;
         if STOP.load(Ordering::Relaxed) {
             break;
@@ -90,7 +74,7 @@ fn print(id: &str, ns: f64) {
     println!("{id} {ns:.4}");
 }
 
-fn measure(millis: u64, id: &str, operation: impl FnMut() -> u64) {
+fn measure(millis: u64, id: &str, operation: impl FnMut(u64) -> u64) {
     print(id, timed(millis, || run(operation)));
 }
 
@@ -129,25 +113,24 @@ fn at(offset: u64) -> GuestAddress {
 fn scalar(ms: u64) {
     let memory = &memory::<()>(1);
     let memory = black_box(memory);
-    let mut s = State::new(WINDOW);
-    measure(ms, "scalar.loop", || s.next(8));
-    measure(ms, "scalar.read8", || {
-        memory.read_obj::<u64>(at(s.next(8))).unwrap()
+    measure(ms, "scalar.loop", |n| walk(n, 8));
+    measure(ms, "scalar.read8", |n| {
+        memory.read_obj::<u64>(at(walk(n, 8))).unwrap()
     });
-    measure(ms, "scalar.write8", || {
-        let o = s.next(8);
+    measure(ms, "scalar.write8", |n| {
+        let o = walk(n, 8);
         memory.write_obj(o, at(o)).unwrap();
         o
     });
-    measure(ms, "scalar.loadAcquire2", || {
+    measure(ms, "scalar.loadAcquire2", |n| {
         u64::from(
             memory
-                .load::<u16>(at(s.next(8)), Ordering::Acquire)
+                .load::<u16>(at(walk(n, 8)), Ordering::Acquire)
                 .unwrap(),
         )
     });
-    measure(ms, "scalar.storeRelease2", || {
-        let o = s.next(8);
+    measure(ms, "scalar.storeRelease2", |n| {
+        let o = walk(n, 8);
         memory.store(o as u16, at(o), Ordering::Release).unwrap();
         o
     });
@@ -157,23 +140,22 @@ fn view(ms: u64) {
     let memory = memory::<()>(1);
     let view = &memory.get_slice(at(0), REGION as usize).unwrap();
     let view = black_box(view);
-    let mut s = State::new(WINDOW);
-    measure(ms, "view.read8", || {
-        view.get_ref::<u64>(s.next(8) as usize).unwrap().load()
+    measure(ms, "view.read8", |n| {
+        view.get_ref::<u64>(walk(n, 8) as usize).unwrap().load()
     });
-    measure(ms, "view.write8", || {
-        let o = s.next(8);
+    measure(ms, "view.write8", |n| {
+        let o = walk(n, 8);
         view.get_ref::<u64>(o as usize).unwrap().store(o);
         o
     });
-    measure(ms, "view.loadAcquire2", || {
+    measure(ms, "view.loadAcquire2", |n| {
         u64::from(
-            view.load::<u16>(s.next(8) as usize, Ordering::Acquire)
+            view.load::<u16>(walk(n, 8) as usize, Ordering::Acquire)
                 .unwrap(),
         )
     });
-    measure(ms, "view.storeRelease2", || {
-        let o = s.next(8);
+    measure(ms, "view.storeRelease2", |n| {
+        let o = walk(n, 8);
         view.store(o as u16, o as usize, Ordering::Release).unwrap();
         o
     });
@@ -182,25 +164,23 @@ fn view(ms: u64) {
 fn copy(ms: u64) {
     let memory = &memory::<()>(1);
     let memory = black_box(memory);
-    let mut s = State::new(WINDOW);
     let mut object = Object::default();
-    measure(ms, "copy.read/96", || {
-        object = memory.read_obj::<Object>(at(s.next(64))).unwrap();
+    measure(ms, "copy.read/96", |n| {
+        object = memory.read_obj::<Object>(at(walk(n, 64))).unwrap();
         &object as *const Object as u64
     });
-    measure(ms, "copy.write/96", || {
-        memory.write_obj(object, at(s.next(64))).unwrap();
+    measure(ms, "copy.write/96", |n| {
+        memory.write_obj(object, at(walk(n, 64))).unwrap();
         &object as *const Object as u64
     });
-    for n in [64u64, 512, 4096, 65536, 1048576] {
-        let bytes = black_box(buffer(n as usize));
-        let mut s = State::new(n.max(WINDOW));
-        measure(ms, &format!("copy.read/{n}"), || {
-            memory.read_slice(bytes, at(s.next(n))).unwrap();
+    for length in [64u64, 512, 4096, 65536, 1048576] {
+        let bytes = black_box(buffer(length as usize));
+        measure(ms, &format!("copy.read/{length}"), |n| {
+            memory.read_slice(bytes, at(walk(n, length))).unwrap();
             bytes.as_ptr() as u64
         });
-        measure(ms, &format!("copy.write/{n}"), || {
-            memory.write_slice(bytes, at(s.next(n))).unwrap();
+        measure(ms, &format!("copy.write/{length}"), |n| {
+            memory.write_slice(bytes, at(walk(n, length))).unwrap();
             bytes.as_ptr() as u64
         });
     }
@@ -209,25 +189,23 @@ fn copy(ms: u64) {
 fn across(ms: u64) {
     let memory = &memory::<()>(2);
     let memory = black_box(memory);
-    let mut s = State {
-        offset: REGION - 4,
-        window: 1 << 32,
-    };
-    measure(ms, "across.read/8", || {
-        memory.read_obj::<u64>(at(s.next(0))).unwrap()
+    // Hidden from the compiler, once.
+    let middle = black_box(REGION - 4);
+    measure(ms, "across.read/8", |_| {
+        memory.read_obj::<u64>(at(middle)).unwrap()
     });
-    measure(ms, "across.write/8", || {
-        memory.write_obj(1u64, at(s.next(0))).unwrap();
+    measure(ms, "across.write/8", |_| {
+        memory.write_obj(1u64, at(middle)).unwrap();
         1
     });
-    s.offset = REGION - 256;
+    let middle = black_box(REGION - 256);
     let bytes = black_box(buffer(512));
-    measure(ms, "across.read/512", || {
-        memory.read_slice(bytes, at(s.next(0))).unwrap();
+    measure(ms, "across.read/512", |_| {
+        memory.read_slice(bytes, at(middle)).unwrap();
         bytes.as_ptr() as u64
     });
-    measure(ms, "across.write/512", || {
-        memory.write_slice(bytes, at(s.next(0))).unwrap();
+    measure(ms, "across.write/512", |_| {
+        memory.write_slice(bytes, at(middle)).unwrap();
         bytes.as_ptr() as u64
     });
 }
@@ -235,20 +213,19 @@ fn across(ms: u64) {
 fn dirty(ms: u64) {
     let memory = &memory::<AtomicBitmap>(1);
     let memory = black_box(memory);
-    let mut s = State::new(WINDOW);
-    measure(ms, "dirty.write8", || {
-        let o = s.next(8);
+    measure(ms, "dirty.write8", |n| {
+        let o = walk(n, 8);
         memory.write_obj(o, at(o)).unwrap();
         o
     });
-    measure(ms, "dirty.storeRelease2", || {
-        let o = s.next(8);
+    measure(ms, "dirty.storeRelease2", |n| {
+        let o = walk(n, 8);
         memory.store(o as u16, at(o), Ordering::Release).unwrap();
         o
     });
     let bytes = black_box(buffer(4096));
-    measure(ms, "dirty.write/4096", || {
-        memory.write_slice(bytes, at(s.next(4096))).unwrap();
+    measure(ms, "dirty.write/4096", |n| {
+        memory.write_slice(bytes, at(walk(n, 4096))).unwrap();
         bytes.as_ptr() as u64
     });
 }
@@ -264,20 +241,19 @@ fn regions(ms: u64) {
     }
     // An address in the next region of the order, on a cache line of the region's own.
     #[inline(always)]
-    fn next(s: &mut State, order: &[u16]) -> GuestAddress {
-        let region = u64::from(order[s.next(1) as usize]);
+    fn next(n: u64, order: &[u16]) -> GuestAddress {
+        let region = u64::from(order[(n & (ORDER - 1)) as usize]);
         GuestAddress(region * MIB + region % 64 * 64)
     }
-    let mut s = State::new(ORDER);
     let mut order: Vec<u16> = (0..ORDER).map(|i| (i % REGIONS) as u16).collect();
-    measure(ms, "regions.loop", || next(&mut s, &order).0);
+    measure(ms, "regions.loop", |n| next(n, &order).0);
     for name in ["sequence", "random"] {
-        measure(ms, &format!("regions.find/{name}"), || {
+        measure(ms, &format!("regions.find/{name}"), |n| {
             // The region's address, so that the lookup has a result to consume.
-            memory.find_region(next(&mut s, &order)).unwrap() as *const _ as u64
+            memory.find_region(next(n, &order)).unwrap() as *const _ as u64
         });
-        measure(ms, &format!("regions.read/{name}"), || {
-            memory.read_obj::<u64>(next(&mut s, &order)).unwrap()
+        measure(ms, &format!("regions.read/{name}"), |n| {
+            memory.read_obj::<u64>(next(n, &order)).unwrap()
         });
         let mut x = 0x9e37_79b9_7f4a_7c15u64;
         for region in order.iter_mut() {
@@ -301,15 +277,11 @@ fn threads(ms: u64) {
             })
         })
     };
-    let read = mean(&|start| {
-        let mut s = State::new(WINDOW);
-        run(|| memory.read_obj::<u64>(at(start + s.next(8))).unwrap())
-    });
+    let read = mean(&|start| run(|n| memory.read_obj::<u64>(at(start + walk(n, 8))).unwrap()));
     print("threads.read8", read);
     let write = mean(&|start| {
-        let mut s = State::new(WINDOW);
-        run(|| {
-            let o = s.next(8);
+        run(|n| {
+            let o = walk(n, 8);
             memory.write_obj(o, at(start + o)).unwrap();
             o
         })
@@ -320,18 +292,17 @@ fn threads(ms: u64) {
 fn file(ms: u64) {
     let memory = &memory::<()>(1);
     let memory = black_box(memory);
-    let mut s = State::new(WINDOW);
     let mut zero = open("/dev/zero");
-    measure(ms, "file.readZero", || {
+    measure(ms, "file.readZero", |n| {
         memory
-            .read_exact_from(at(s.next(512)), &mut zero, 512)
+            .read_exact_from(at(walk(n, 512)), &mut zero, 512)
             .unwrap();
         0
     });
     let mut null = open("/dev/null");
-    measure(ms, "file.writeNull", || {
+    measure(ms, "file.writeNull", |n| {
         memory
-            .write_all_to(at(s.next(512)), &mut null, 512)
+            .write_all_to(at(walk(n, 512)), &mut null, 512)
             .unwrap();
         0
     });

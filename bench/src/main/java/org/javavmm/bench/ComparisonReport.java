@@ -10,6 +10,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.jspecify.annotations.NullMarked;
 import org.jspecify.annotations.Nullable;
 
@@ -225,10 +226,17 @@ public final class ComparisonReport {
     return text + (ours.median() <= limit * 1.005 ? ": met" : ": **missed**");
   }
 
+  private long measured(Row row) {
+    return Stream.of("java ", "rust ", "c ").filter(s -> samples.containsKey(s + row.id())).count();
+  }
+
   /** {@return the tables, in Markdown} */
   String tables() {
     StringBuilder out = new StringBuilder();
     for (Section section : SECTIONS) {
+      if (section.rows().stream().allMatch(row -> measured(row) == 0)) {
+        continue; // not asked for
+      }
       out.append("\n### ").append(section.title()).append("\n\n");
       out.append("| operation | Java ns | Rust ns | C ns | Java/Rust | Java/C | Java − C, ns")
           .append(" | B/op | goal |\n|---|--:|--:|--:|--:|--:|--:|--:|---|\n");

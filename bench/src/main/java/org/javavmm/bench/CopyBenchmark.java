@@ -10,6 +10,7 @@ import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OperationsPerInvocation;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
@@ -17,6 +18,7 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
+import org.openjdk.jmh.infra.Blackhole;
 
 /** Copies between memory of one region and a buffer outside the Java heap. */
 @State(Scope.Thread)
@@ -32,7 +34,11 @@ public class CopyBenchmark {
 
   private GuestMemory memory;
   private MemorySegment buffer;
-  private long offset;
+  private int at;
+
+  /** Never set, which the compiler cannot know; see {@link Guest#BATCH}. */
+  private volatile boolean stop;
+
   private long stride;
   private long mask;
 
@@ -55,22 +61,39 @@ public class CopyBenchmark {
     memory.close();
   }
 
-  private long next() {
-    offset = (offset + stride) & mask;
-    return offset;
+  private long offset(int n) {
+    return (n * stride) & mask;
   }
 
-  /** {@return where the bytes went} */
+  /**
+   * Copies out.
+   *
+   * @param hole takes the results
+   */
   @Benchmark
-  public MemorySegment read() {
-    memory.read(Guest.BASE + next(), buffer);
-    return buffer;
+  @OperationsPerInvocation(Guest.BATCH)
+  public void read(Blackhole hole) {
+    int n = at;
+    for (int end = n + Guest.BATCH; n != end && !stop; n++) {
+      memory.read(Guest.BASE + offset(n), buffer);
+      hole.consume(buffer);
+    }
+    at = n;
   }
 
-  /** {@return where the bytes came from} */
+  /**
+   * Copies in.
+   *
+   * @param hole takes the results
+   */
   @Benchmark
-  public MemorySegment write() {
-    memory.write(Guest.BASE + next(), buffer);
-    return buffer;
+  @OperationsPerInvocation(Guest.BATCH)
+  public void write(Blackhole hole) {
+    int n = at;
+    for (int end = n + Guest.BATCH; n != end && !stop; n++) {
+      memory.write(Guest.BASE + offset(n), buffer);
+      hole.consume(buffer);
+    }
+    at = n;
   }
 }

@@ -20,6 +20,14 @@ final class Guest {
   /** How many regions a memory of many regions has. */
   static final int REGIONS = 256;
 
+  /**
+   * The operations of one invocation. JMH's own loop keeps what changes in memory, which costs as
+   * much as a small access and hides it; so the benchmarks of small accesses have a loop inside,
+   * which reads a stop flag after each operation: the compiler must take all that memory holds as
+   * changed.
+   */
+  static final int BATCH = 256;
+
   private static final long MIB = 1 << 20;
 
   private static final int ORDER = 4096;

@@ -9,6 +9,7 @@ import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OperationsPerInvocation;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
@@ -16,6 +17,7 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
+import org.openjdk.jmh.infra.Blackhole;
 
 /**
  * Finding the region of an address among 256. {@link #loop} is the loop and the next address alone,
@@ -36,6 +38,9 @@ public class RegionLookupBenchmark {
   private char[] regions;
   private int at;
 
+  /** Never set, which the compiler cannot know; see {@link Guest#BATCH}. */
+  private volatile boolean stop;
+
   /**
    * Builds the memory.
    *
@@ -53,26 +58,52 @@ public class RegionLookupBenchmark {
     memory.close();
   }
 
-  private long next() {
-    at = (at + 1) & (regions.length - 1);
-    return Guest.addressIn(regions[at]);
+  private long gpa(int n) {
+    return Guest.addressIn(regions[n & (regions.length - 1)]);
   }
 
-  /** {@return the next address} */
+  /**
+   * Nothing but the next address.
+   *
+   * @param hole takes the results
+   */
   @Benchmark
-  public long loop() {
-    return next();
+  @OperationsPerInvocation(Guest.BATCH)
+  public void loop(Blackhole hole) {
+    int n = at;
+    for (int end = n + Guest.BATCH; n != end && !stop; n++) {
+      hole.consume(gpa(n));
+    }
+    at = n;
   }
 
-  /** {@return whether a byte is there: a lookup and no access} */
+  /**
+   * Asks whether a byte is there: a lookup and no access.
+   *
+   * @param hole takes the results
+   */
   @Benchmark
-  public boolean find() {
-    return memory.contains(next(), 1);
+  @OperationsPerInvocation(Guest.BATCH)
+  public void find(Blackhole hole) {
+    int n = at;
+    for (int end = n + Guest.BATCH; n != end && !stop; n++) {
+      hole.consume(memory.contains(gpa(n), 1));
+    }
+    at = n;
   }
 
-  /** {@return eight bytes} */
+  /**
+   * Reads eight bytes.
+   *
+   * @param hole takes the results
+   */
   @Benchmark
-  public long read() {
-    return memory.getLong(next());
+  @OperationsPerInvocation(Guest.BATCH)
+  public void read(Blackhole hole) {
+    int n = at;
+    for (int end = n + Guest.BATCH; n != end && !stop; n++) {
+      hole.consume(memory.getLong(gpa(n)));
+    }
+    at = n;
   }
 }

@@ -9,12 +9,14 @@ import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OperationsPerInvocation;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
+import org.openjdk.jmh.infra.Blackhole;
 
 /**
  * Scalars by guest-physical address, in memory of one region. {@link #loop} is the loop and the
@@ -28,7 +30,11 @@ import org.openjdk.jmh.annotations.Warmup;
 @Fork(1)
 public class ScalarBenchmark {
   private GuestMemory memory;
-  private long offset;
+  private long mask;
+  private int at;
+
+  /** Never set, which the compiler cannot know; see {@link Guest#BATCH}. */
+  private volatile boolean stop;
 
   /**
    * Builds the memory.
@@ -38,6 +44,7 @@ public class ScalarBenchmark {
   @Setup(Level.Trial)
   public void setUp() throws Exception {
     memory = Guest.memory(1);
+    mask = Guest.WINDOW - 1;
   }
 
   /** Unmaps the memory. */
@@ -46,42 +53,86 @@ public class ScalarBenchmark {
     memory.close();
   }
 
-  private long next() {
-    offset = (offset + 8) & (Guest.WINDOW - 1);
-    return offset;
+  private long offset(int n) {
+    return (n * 8L) & mask;
   }
 
-  /** {@return the next offset} */
+  /**
+   * Nothing but the next offset.
+   *
+   * @param hole takes the results
+   */
   @Benchmark
-  public long loop() {
-    return next();
+  @OperationsPerInvocation(Guest.BATCH)
+  public void loop(Blackhole hole) {
+    int n = at;
+    for (int end = n + Guest.BATCH; n != end && !stop; n++) {
+      hole.consume(offset(n));
+    }
+    at = n;
   }
 
-  /** {@return eight bytes} */
+  /**
+   * Reads eight bytes.
+   *
+   * @param hole takes the results
+   */
   @Benchmark
-  public long read8() {
-    return memory.getLong(Guest.BASE + next());
+  @OperationsPerInvocation(Guest.BATCH)
+  public void read8(Blackhole hole) {
+    int n = at;
+    for (int end = n + Guest.BATCH; n != end && !stop; n++) {
+      hole.consume(memory.getLong(Guest.BASE + offset(n)));
+    }
+    at = n;
   }
 
-  /** {@return what was written} */
+  /**
+   * Writes eight bytes.
+   *
+   * @param hole takes the results
+   */
   @Benchmark
-  public long write8() {
-    long o = next();
-    memory.putLong(Guest.BASE + o, o);
-    return o;
+  @OperationsPerInvocation(Guest.BATCH)
+  public void write8(Blackhole hole) {
+    int n = at;
+    for (int end = n + Guest.BATCH; n != end && !stop; n++) {
+      long o = offset(n);
+      memory.putLong(Guest.BASE + o, o);
+      hole.consume(o);
+    }
+    at = n;
   }
 
-  /** {@return two bytes, as a driver's index is read} */
+  /**
+   * Reads two bytes as a driver's index is read.
+   *
+   * @param hole takes the results
+   */
   @Benchmark
-  public short loadAcquire2() {
-    return memory.getShortAcquire(Guest.BASE + next());
+  @OperationsPerInvocation(Guest.BATCH)
+  public void loadAcquire2(Blackhole hole) {
+    int n = at;
+    for (int end = n + Guest.BATCH; n != end && !stop; n++) {
+      hole.consume(memory.getShortAcquire(Guest.BASE + offset(n)));
+    }
+    at = n;
   }
 
-  /** {@return what was written, as a device's index is} */
+  /**
+   * Writes two bytes as a device's index is written.
+   *
+   * @param hole takes the results
+   */
   @Benchmark
-  public long storeRelease2() {
-    long o = next();
-    memory.putShortRelease(Guest.BASE + o, (short) o);
-    return o;
+  @OperationsPerInvocation(Guest.BATCH)
+  public void storeRelease2(Blackhole hole) {
+    int n = at;
+    for (int end = n + Guest.BATCH; n != end && !stop; n++) {
+      long o = offset(n);
+      memory.putShortRelease(Guest.BASE + o, (short) o);
+      hole.consume(o);
+    }
+    at = n;
   }
 }

@@ -10,6 +10,7 @@ import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OperationsPerInvocation;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
@@ -17,6 +18,7 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Threads;
 import org.openjdk.jmh.annotations.Warmup;
+import org.openjdk.jmh.infra.Blackhole;
 
 /** Two threads that use the same memory at once, each its own cache lines. */
 @State(Scope.Thread)
@@ -51,7 +53,11 @@ public class TwoThreadsBenchmark {
   }
 
   private long start;
-  private long offset;
+  private long mask;
+  private int at;
+
+  /** Never set, which the compiler cannot know; see {@link Guest#BATCH}. */
+  private volatile boolean stop;
 
   /**
    * Gives each thread its part.
@@ -60,33 +66,45 @@ public class TwoThreadsBenchmark {
    */
   @Setup(Level.Trial)
   public void setUp(Shared shared) {
+    mask = Guest.WINDOW - 1;
     start = Guest.BASE + (shared.threads.getAndIncrement() & 1) * Guest.WINDOW;
   }
 
-  private long next() {
-    offset = (offset + 8) & (Guest.WINDOW - 1);
-    return offset;
+  private long offset(int n) {
+    return (n * 8L) & mask;
   }
 
   /**
-   * {@return eight bytes}
+   * Reads eight bytes.
    *
    * @param shared the memory
+   * @param hole takes the results
    */
   @Benchmark
-  public long read8(Shared shared) {
-    return shared.memory.getLong(start + next());
+  @OperationsPerInvocation(Guest.BATCH)
+  public void read8(Shared shared, Blackhole hole) {
+    int n = at;
+    for (int end = n + Guest.BATCH; n != end && !stop; n++) {
+      hole.consume(shared.memory.getLong(start + offset(n)));
+    }
+    at = n;
   }
 
   /**
-   * {@return what was written}
+   * Writes eight bytes.
    *
    * @param shared the memory
+   * @param hole takes the results
    */
   @Benchmark
-  public long write8(Shared shared) {
-    long o = next();
-    shared.memory.putLong(start + o, o);
-    return o;
+  @OperationsPerInvocation(Guest.BATCH)
+  public void write8(Shared shared, Blackhole hole) {
+    int n = at;
+    for (int end = n + Guest.BATCH; n != end && !stop; n++) {
+      long o = offset(n);
+      shared.memory.putLong(start + o, o);
+      hole.consume(o);
+    }
+    at = n;
   }
 }

@@ -13,12 +13,14 @@ import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OperationsPerInvocation;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
+import org.openjdk.jmh.infra.Blackhole;
 
 /**
  * Scalars of a range that was resolved once, as a device's ring is: what is left is a bounds check.
@@ -37,7 +39,11 @@ public class ViewBenchmark {
 
   private GuestMemory memory;
   private MemorySegment view;
-  private long offset;
+  private long mask;
+  private int at;
+
+  /** Never set, which the compiler cannot know; see {@link Guest#BATCH}. */
+  private volatile boolean stop;
 
   /**
    * Builds the memory.
@@ -47,6 +53,7 @@ public class ViewBenchmark {
   @Setup(Level.Trial)
   public void setUp() throws Exception {
     memory = Guest.memory(1);
+    mask = Guest.WINDOW - 1;
     view = memory.slice(Guest.BASE, Guest.REGION);
   }
 
@@ -56,36 +63,71 @@ public class ViewBenchmark {
     memory.close();
   }
 
-  private long next() {
-    offset = (offset + 8) & (Guest.WINDOW - 1);
-    return offset;
+  private long offset(int n) {
+    return (n * 8L) & mask;
   }
 
-  /** {@return eight bytes} */
+  /**
+   * Reads eight bytes.
+   *
+   * @param hole takes the results
+   */
   @Benchmark
-  public long read8() {
-    return view.get(LONG, next());
+  @OperationsPerInvocation(Guest.BATCH)
+  public void read8(Blackhole hole) {
+    int n = at;
+    for (int end = n + Guest.BATCH; n != end && !stop; n++) {
+      hole.consume(view.get(LONG, offset(n)));
+    }
+    at = n;
   }
 
-  /** {@return what was written} */
+  /**
+   * Writes eight bytes.
+   *
+   * @param hole takes the results
+   */
   @Benchmark
-  public long write8() {
-    long o = next();
-    view.set(LONG, o, o);
-    return o;
+  @OperationsPerInvocation(Guest.BATCH)
+  public void write8(Blackhole hole) {
+    int n = at;
+    for (int end = n + Guest.BATCH; n != end && !stop; n++) {
+      long o = offset(n);
+      view.set(LONG, o, o);
+      hole.consume(o);
+    }
+    at = n;
   }
 
-  /** {@return two bytes} */
+  /**
+   * Reads two bytes.
+   *
+   * @param hole takes the results
+   */
   @Benchmark
-  public short loadAcquire2() {
-    return (short) SHORT.getAcquire(view, next());
+  @OperationsPerInvocation(Guest.BATCH)
+  public void loadAcquire2(Blackhole hole) {
+    int n = at;
+    for (int end = n + Guest.BATCH; n != end && !stop; n++) {
+      hole.consume((short) SHORT.getAcquire(view, offset(n)));
+    }
+    at = n;
   }
 
-  /** {@return what was written} */
+  /**
+   * Writes two bytes.
+   *
+   * @param hole takes the results
+   */
   @Benchmark
-  public long storeRelease2() {
-    long o = next();
-    SHORT.setRelease(view, o, (short) o);
-    return o;
+  @OperationsPerInvocation(Guest.BATCH)
+  public void storeRelease2(Blackhole hole) {
+    int n = at;
+    for (int end = n + Guest.BATCH; n != end && !stop; n++) {
+      long o = offset(n);
+      SHORT.setRelease(view, o, (short) o);
+      hole.consume(o);
+    }
+    at = n;
   }
 }
