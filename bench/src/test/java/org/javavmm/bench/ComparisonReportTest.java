@@ -62,6 +62,31 @@ class ComparisonReportTest {
   }
 
   @Test
+  void aGoalIsMetOnlyIfMedianAndLeastMeetIt() {
+    String[] slowLeast = {
+      "java scalar.read8 3 0",
+      "java scalar.read8 3 0",
+      "java scalar.read8 3 0",
+      "rust scalar.read8 2",
+      "rust scalar.read8 4",
+      "rust scalar.read8 4"
+    };
+    assertTrue(
+        row("Scalars by", "read 8 bytes", slowLeast).endsWith("≤ Rust: **missed** by the least |"));
+    String[] slowMedian = {
+      "java scalar.read8 1 0",
+      "java scalar.read8 5 0",
+      "java scalar.read8 5 0",
+      "rust scalar.read8 2",
+      "rust scalar.read8 4",
+      "rust scalar.read8 4"
+    };
+    assertTrue(
+        row("Scalars by", "read 8 bytes", slowMedian)
+            .endsWith("≤ Rust: **missed** by the median |"));
+  }
+
+  @Test
   void anUnknownLineIsAnError() {
     assertThrows(
         IllegalArgumentException.class,
