@@ -439,7 +439,7 @@ public final class EventLoop implements AutoCloseable, Executor {
   /** {@return what is registered now, in no particular order; the list cannot be changed} */
   public List<RegistrationInfo> describe() {
     synchronized (lock) {
-      return List.copyOf(registrationsOf(null, true).stream().map(Registration::describe).toList());
+      return registrationsOf(null, true).stream().map(Registration::describe).toList();
     }
   }
 
@@ -525,7 +525,7 @@ public final class EventLoop implements AutoCloseable, Executor {
     CURRENT.set(this);
     try {
       while (!stopping) {
-        round();
+        oneRound();
       }
       runTasks(measuring);
     } finally {
@@ -534,7 +534,7 @@ public final class EventLoop implements AutoCloseable, Executor {
     }
   }
 
-  private void round() throws SystemCallException {
+  private void oneRound() throws SystemCallException {
     if (timersChanged) {
       armTimerFd();
     }
@@ -824,7 +824,8 @@ public final class EventLoop implements AutoCloseable, Executor {
    * @return its context, with which it is removed
    * @throws RejectedExecutionException if the loop was stopped
    * @throws IllegalStateException if it would wait for an event loop that waits for the caller's
-   * @throws SubscriberStartException if it could not start; nothing of it is left
+   * @throws SubscriberStartException if it could not start, or the loop was stopped meanwhile;
+   *     nothing of it is left
    */
   public SubscriberContext add(Subscriber subscriber) throws SubscriberStartException {
     SubscriberContext context = new SubscriberContext(this, subscriber);
@@ -851,22 +852,33 @@ public final class EventLoop implements AutoCloseable, Executor {
       if (e.getCause() instanceof SubscriberStartException s) {
         throw s;
       }
+      if (e.getCause() instanceof RejectedExecutionException r) {
+        throw r;
+      }
       throw e;
+    } catch (CancellationException e) {
+      throw new RejectedExecutionException("event loop " + name + " has ended", e);
     } finally {
       endWait(waiter);
     }
   }
 
   private void startNow(SubscriberContext context) throws SubscriberStartException {
+    boolean started = false;
+    synchronized (lock) {
+      checkAccepts();
+    }
     try {
       context.subscriber.start(context);
+      started = true;
       synchronized (lock) {
         checkAccepts();
+        context.checkPresent(); // its own handler may have failed already, if the loop was started
         context.state = SubscriberContext.State.LIVE;
         subscribers.add(context);
       }
     } catch (Throwable t) {
-      removeNow(context, false);
+      removeNow(context, started);
       throw new SubscriberStartException(context.name(), name, t);
     }
   }

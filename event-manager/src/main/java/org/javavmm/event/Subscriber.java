@@ -20,9 +20,10 @@ public interface Subscriber {
   void start(SubscriberContext context) throws Exception;
 
   /**
-   * Learns that it was removed: its registrations, timers and idle tasks are closed and no handler
-   * of it runs any more; what it {@linkplain SubscriberContext#own owns} is closed afterwards.
-   * Called once, on the loop's thread, or on the removing thread if the loop has never run.
+   * Learns that it was removed, if it had started: its registrations, timers and idle tasks are
+   * closed and no handler of it runs any more; what it {@linkplain SubscriberContext#own owns} is
+   * closed afterwards. Called once, on the loop's thread, or on the removing thread if the loop has
+   * never run.
    *
    * @throws Exception if it fails, which is reported and hinders nothing
    */

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.javavmm.sys.Epoll;
@@ -246,6 +247,114 @@ class LoopFeaturesTest {
       assertTrue(stubborn.isRemoved());
       assertEquals("stubborn/posted task: bad task", reports.getLast());
     }
+  }
+
+  @Test
+  void aHandlerMayFailWhileItsSubscriberStarts() throws Exception {
+    try (EventFd a = EventFd.create("a")) {
+      List<String> log = new ArrayList<>();
+      loop.onFailure((who, failure) -> log.add(who));
+      loop.setFailurePolicy(FailurePolicy.REMOVE_SUBSCRIBER);
+      SubscriberStartException e =
+          assertThrows(
+              SubscriberStartException.class,
+              () ->
+                  loop.add(
+                      new Subscriber() {
+                        @Override
+                        public String name() {
+                          return "hasty";
+                        }
+
+                        @Override
+                        public void start(SubscriberContext context) throws Exception {
+                          context.register(
+                              "fd",
+                              a.fd(),
+                              Epoll.EPOLLIN,
+                              events -> {
+                                throw new IOException("no");
+                              });
+                          a.signal();
+                          loop.start();
+                          while (!context.isRemoved()) {
+                            Thread.onSpinWait();
+                          }
+                        }
+                      }));
+      assertTrue(String.valueOf(e.getMessage()).endsWith("subscriber was removed: hasty"));
+      assertEquals(0, loop.call(loop::subscribers));
+      assertEquals(List.of("hasty/fd"), log);
+    }
+  }
+
+  @Test
+  void aSubscriberPostedBeforeTheStopIsRefused() throws Exception {
+    CountDownLatch inside = new CountDownLatch(1);
+    CountDownLatch go = new CountDownLatch(1);
+    loop.start();
+    loop.execute(() -> {
+      inside.countDown();
+      try {
+        go.await();
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    });
+    inside.await();
+    try (EventFd a = EventFd.create("a")) {
+      List<SubscriberContext> added = new ArrayList<>();
+      List<Throwable> refused = new ArrayList<>();
+      Thread adder =
+          Thread.ofPlatform()
+              .start(() -> {
+                try {
+                  added.add(loop.add(new Part("s", a, e -> {})));
+                } catch (Exception e) {
+                  refused.add(e);
+                }
+              });
+      while (adder.getState() != Thread.State.WAITING) {
+        Thread.onSpinWait();
+      }
+      loop.stop();
+      go.countDown();
+      adder.join();
+      // It was posted before, but the loop takes no subscriber any more.
+      assertEquals(List.of(), added);
+      assertEquals(RejectedExecutionException.class, refused.getFirst().getClass());
+      assertEquals(0, loop.registrations());
+    }
+  }
+
+  @Test
+  void aSubscriberThatStopsItsLoopWhileItStartsIsStopped() throws Exception {
+    List<String> log = new ArrayList<>();
+    SubscriberStartException e =
+        assertThrows(
+            SubscriberStartException.class,
+            () ->
+                loop.add(
+                    new Subscriber() {
+                      @Override
+                      public String name() {
+                        return "last";
+                      }
+
+                      @Override
+                      public void start(SubscriberContext context) {
+                        context.loop().stop();
+                        log.add("started");
+                      }
+
+                      @Override
+                      public void stop() {
+                        log.add("stopped");
+                      }
+                    }));
+    assertTrue(String.valueOf(e.getMessage()).endsWith("event loop test loop was stopped"));
+    assertEquals(List.of("started", "stopped"), log);
+    assertEquals(0, loop.subscribers());
   }
 
   @Test
