@@ -235,7 +235,8 @@ class KvmMemoryTest {
       AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
       Thread thread = Thread.ofPlatform().name("vcpu0").start(() -> spin(vcpu, stop, failure));
       int refused = 0;
-      Mapping sentinel = null;
+      Mapping sentinel = Mapping.anonymous(0x1000);
+      sentinel.segment().fill((byte) 0x77);
       for (int i = 1; i <= rounds; i++) {
         GuestRegion old = data;
         while (memory.getByte(0x2000) != 0x5a && failure.get() == null) {
@@ -256,10 +257,8 @@ class KvmMemoryTest {
         }
         slots.remove(old);
         memory.removeRegion(old);
-        if (sentinel != null) {
-          assertUntouched(sentinel);
-          sentinel.close();
-        }
+        assertUntouched(sentinel);
+        sentinel.close();
         sentinel = Mapping.fixedAt(freed, 0x1000);
         sentinel.segment().fill((byte) 0x77);
         data = memory.addRegion(RegionSpec.anonymous("data " + i, 0x2000, 0x1000));
@@ -349,8 +348,12 @@ class KvmMemoryTest {
       memory.write(CODE, WRITER);
       start(vcpu);
       Files.write(path, new byte[0]);
-      KvmException e = assertThrows(KvmException.class, vcpu::run);
-      assertEquals(Errno.EFAULT, e.errno());
+      try {
+        // A KVM that interprets the guest finds no memory there: a device's, then.
+        assertEquals(ExitReason.MMIO, vcpu.run());
+      } catch (KvmException e) {
+        assertEquals(Errno.EFAULT, e.errno());
+      }
       assertEquals(
           List.of(
               "region pmem [0x2000..0x2fff]: "

@@ -223,6 +223,7 @@ public abstract sealed class AddressSpace permits GuestMemory, IommuView {
    * @throws GuestMemoryException if not in memory, read-only, or misaligned
    */
   public abstract boolean compareAndSetLong(long address, long expected, long value);
+
   /**
    * Copies memory out.
    *

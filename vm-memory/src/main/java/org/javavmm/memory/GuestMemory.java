@@ -14,8 +14,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Two implementations are chosen when the memory is built: one for memory of a single region
  * that stays as it is, and one for several regions, or for a map that changes while the guest runs
- * ({@link Builder#resizable}). A thread that accesses memory while another changes the map finds the
- * old map or the new one, never a mix; memory that is taken away under an access gives a fault.
+ * ({@link Builder#resizable}). A thread that accesses memory while another changes the map finds
+ * the old map or the new one, never a mix; memory that is taken away under an access gives a fault.
  *
  * <p>The rules of access are those of {@link AddressSpace}.
  */
@@ -320,7 +320,8 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
    * is left. The kernel's answer to an access of such memory is a SIGBUS, which the JVM turns into
    * an {@link InternalError}: accesses by this class give a fault ({@link
    * GuestMemoryException.Reason#BACKING}); but the JVM may also throw it somewhat later, and KVM
-   * ends {@code KVM_RUN} with {@code EFAULT}. Whoever catches one of these asks here for the reason.
+   * ends {@code KVM_RUN} with {@code EFAULT}. Whoever catches one of these asks here for the
+   * reason.
    *
    * @return a line for each such region, which names it; empty if all is well
    */
@@ -588,6 +589,7 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
     }
     return done;
   }
+
   // ---- ranges ------------------------------------------------------------------------------
 
   @Override
@@ -653,8 +655,7 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
     GuestRegion r = region(gpa);
     if (length != 0 && r.holds(gpa, length)) {
       try {
-        MemorySegment.copy(
-            r.segment, ValueLayout.JAVA_BYTE, gpa - r.gpa, target, offset, length);
+        MemorySegment.copy(r.segment, ValueLayout.JAVA_BYTE, gpa - r.gpa, target, offset, length);
         return;
       } catch (IllegalStateException | InternalError e) {
         throw fault(gpa, length, Access.READ, e);
@@ -702,8 +703,7 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
     GuestRegion r = region(gpa);
     if (length != 0 && r.holds(gpa, length) && !r.isReadOnly()) {
       try {
-        MemorySegment.copy(
-            source, offset, r.segment, ValueLayout.JAVA_BYTE, gpa - r.gpa, length);
+        MemorySegment.copy(source, offset, r.segment, ValueLayout.JAVA_BYTE, gpa - r.gpa, length);
       } catch (IllegalStateException | InternalError e) {
         throw fault(gpa, length, Access.WRITE, e);
       }

@@ -407,8 +407,7 @@ public final class GuestRegion {
     while (!STATE.compareAndSet(this, 0, CLOSING) && state != CLOSING) {
       List<String> holders = holders();
       if (!holders.isEmpty()) { // else the last one let go meanwhile
-        throw new IllegalStateException(
-            this + " is still leased by " + String.join(", ", holders));
+        throw new IllegalStateException(this + " is still leased by " + String.join(", ", holders));
       }
     }
   }

@@ -269,7 +269,8 @@ public final class GuestView {
    *
    * @param offset where, in bytes from the view's start
    * @param value the value
-   * @throws GuestMemoryException if not in the view, read-only, or if its address is not a multiple of 2
+   * @throws GuestMemoryException if not in the view, read-only, or if its address is not a multiple
+   *     of 2
    */
   public void putShortRelease(long offset, short value) {
     checkAligned(offset, 2, Access.WRITE);
@@ -286,7 +287,8 @@ public final class GuestView {
    *
    * @param offset where, in bytes from the view's start
    * @param value the value
-   * @throws GuestMemoryException if not in the view, read-only, or if its address is not a multiple of 4
+   * @throws GuestMemoryException if not in the view, read-only, or if its address is not a multiple
+   *     of 4
    */
   public void putIntRelease(long offset, int value) {
     checkAligned(offset, 4, Access.WRITE);
@@ -303,7 +305,8 @@ public final class GuestView {
    *
    * @param offset where, in bytes from the view's start
    * @param value the value
-   * @throws GuestMemoryException if not in the view, read-only, or if its address is not a multiple of 8
+   * @throws GuestMemoryException if not in the view, read-only, or if its address is not a multiple
+   *     of 8
    */
   public void putLongRelease(long offset, long value) {
     checkAligned(offset, 8, Access.WRITE);
@@ -362,6 +365,7 @@ public final class GuestView {
     }
     return done;
   }
+
   /**
    * Copies out.
    *

@@ -14,9 +14,9 @@ import org.jspecify.annotations.Nullable;
  * {@link GuestLoan} go on with what they found: who invalidates has the device stop using them
  * first, as the driver of a real IOMMU does.
  *
- * <p>Copies may cross from one translation into the next; scalars, slices, views and loans may,
- * if what lies behind is in a row. A copy looks its translations up twice if they are several, to check them and to copy: an
- * invalidation in between can end it in the middle, with a fault.
+ * <p>Copies may cross from one translation into the next; scalars, slices, views and loans may, if
+ * what lies behind is in a row. A copy looks its translations up twice if they are several, to
+ * check them and to copy: an invalidation in between can end it in the middle, with a fault.
  */
 public final class IommuView extends AddressSpace {
   private final GuestMemory memory;
@@ -118,7 +118,9 @@ public final class IommuView extends AddressSpace {
     return first;
   }
 
-  /** Finds a translation that permits the access, in the table or by asking; whether there is one. */
+  /**
+   * Finds a translation that permits the access, in the table or by asking; whether there is one.
+   */
   private boolean lookUp(long iova, Access access, Translation found) {
     if (tlb.lookup(iova, found) && found.permitted().covers(access)) {
       return true;
@@ -335,6 +337,7 @@ public final class IommuView extends AddressSpace {
   public boolean compareAndSetLong(long iova, long expected, long value) {
     return memory.compareAndSetLong(translate(iova, 8, Access.READ_WRITE), expected, value);
   }
+
   // ---- ranges ------------------------------------------------------------------------------
 
   @Override

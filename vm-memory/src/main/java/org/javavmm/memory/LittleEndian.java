@@ -95,7 +95,8 @@ final class LittleEndian {
         if ((before & mask) != (expected & ones) << shift) {
           return false;
         }
-        if (INT.compareAndSet(segment, word, before, (before & ~mask) | ((value & ones) << shift))) {
+        if (INT.compareAndSet(
+            segment, word, before, (before & ~mask) | ((value & ones) << shift))) {
           return true;
         }
       }

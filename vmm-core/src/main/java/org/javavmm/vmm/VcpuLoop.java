@@ -7,6 +7,7 @@ import org.javavmm.device.Bus;
 import org.javavmm.kvm.KvmException;
 import org.javavmm.kvm.Vcpu;
 import org.javavmm.kvm.VcpuExit;
+import org.javavmm.memory.Access;
 import org.javavmm.memory.GuestMemory;
 
 /**
@@ -50,12 +51,17 @@ final class VcpuLoop {
       loop();
     } catch (KvmException | InternalError e) {
       // What a lost page of guest memory looks like, to KVM and to a device's code.
-      List<String> problems = memory.backingProblems();
-      if (problems.isEmpty()) {
+      String lost = lost();
+      if (lost.isEmpty()) {
         throw e;
       }
-      stop.accept(failure("guest memory is lost: " + String.join("; ", problems)));
+      stop.accept(failure(e.getMessage() + lost));
     }
+  }
+
+  private String lost() {
+    List<String> problems = memory.backingProblems();
+    return problems.isEmpty() ? "" : ": " + String.join("; ", problems);
   }
 
   private void loop() throws KvmException {
@@ -63,7 +69,14 @@ final class VcpuLoop {
     while (true) {
       switch (vcpu.run()) {
         case IO -> portAccess(exit);
-        case MMIO -> mmioAccess(exit);
+        case MMIO -> {
+          if (memory.allows(exit.mmioAddress(), 1, Access.WRITE)) {
+            // A KVM that interprets the guest calls a lost page a device's.
+            stop.accept(failure("no page behind " + exit + lost()));
+            return;
+          }
+          mmioAccess(exit);
+        }
         case REENTER -> {}
         case INTERRUPTED -> {
           if (stopping) {

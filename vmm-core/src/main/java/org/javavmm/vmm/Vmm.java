@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.javavmm.vmm;
 
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -19,6 +20,7 @@ import org.javavmm.kvm.Vm;
 import org.javavmm.loader.MemoryRange;
 import org.javavmm.loader.X86Layout;
 import org.javavmm.memory.GuestMemory;
+import org.javavmm.memory.RegionSpec;
 import org.javavmm.sys.SystemCallException;
 import org.javavmm.vmkvm.KvmInterruptLine;
 import org.javavmm.vmkvm.KvmMemory;
@@ -83,7 +85,7 @@ public final class Vmm implements AutoCloseable {
       events = undo.on(EventLoop.create("events"));
       undo.keep();
     }
-    events.onFailure((name, cause) -> stop(new StopReason.MonitorFailure(name, cause)));
+    events.onFailure((name, cause) -> stop(monitorFailure(name, cause)));
   }
 
   /** {@return a builder of a machine with 128 MiB and one vCPU} */
@@ -96,8 +98,21 @@ public final class Vmm implements AutoCloseable {
     private long memorySize = 128L << 20;
     private int cpus = 1;
     private String device = "/dev/kvm";
+    private final List<RegionSpec> regions = new ArrayList<>();
 
     private Builder() {}
+
+    /**
+     * Adds a region beside the RAM: a ROM, or memory over a file. The guest's tables do not mention
+     * it.
+     *
+     * @param spec what it is to be, apart from the RAM
+     * @return this builder
+     */
+    public Builder region(RegionSpec spec) {
+      regions.add(spec);
+      return this;
+    }
 
     /**
      * Sets the size of the memory.
@@ -156,7 +171,8 @@ public final class Vmm implements AutoCloseable {
      * Creates the machine.
      *
      * @return the machine, owned by the caller
-     * @throws IllegalArgumentException if the size of the memory is not as said
+     * @throws IllegalArgumentException if the size of the memory is not as said, or if a region
+     *     overlaps it or another
      * @throws KvmException if there is no KVM, if it lacks a capability, or if it refuses
      * @throws SystemCallException if the host lacks memory or descriptors
      */
@@ -167,6 +183,7 @@ public final class Vmm implements AutoCloseable {
         for (MemoryRange range : X86Layout.splitRam(memorySize)) {
           ram.anonymous(range.gpa() == 0 ? "ram" : "ram above 4 GiB", range.gpa(), range.size());
         }
+        regions.forEach(ram::region);
         try (Undo undo = new Undo()) {
           Vmm vmm = new Vmm(kvm, undo.on(ram.build()), cpus);
           undo.keep();
@@ -264,6 +281,13 @@ public final class Vmm implements AutoCloseable {
     return Objects.requireNonNull(stopReason.get(), "stopped without a reason");
   }
 
+  /** Names the region if what a thread of ours threw comes from a lost page of guest memory. */
+  private StopReason monitorFailure(String name, Throwable cause) {
+    List<String> problems = cause instanceof InternalError ? memory.backingProblems() : List.of();
+    return new StopReason.MonitorFailure(
+        name, problems.isEmpty() ? cause : new IOException(String.join("; ", problems), cause));
+  }
+
   private void runVcpu(VcpuLoop loop, CountDownLatch ready) {
     Vcpu vcpu = loop.vcpu();
     try {
@@ -272,7 +296,7 @@ public final class Vmm implements AutoCloseable {
       ready.await();
       loop.run();
     } catch (Throwable t) {
-      stop(new StopReason.MonitorFailure(Thread.currentThread().getName(), t));
+      stop(monitorFailure(Thread.currentThread().getName(), t));
     } finally {
       ready.countDown();
       vcpu.detach();

@@ -5,7 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -14,18 +18,25 @@ import org.javavmm.arch.Gdt;
 import org.javavmm.arch.PageTables;
 import org.javavmm.device.BusDevice;
 import org.javavmm.kvm.Sregs;
+import org.javavmm.memory.RegionSpec;
 import org.javavmm.superio.AcpiPower;
 import org.javavmm.superio.I8042;
+import org.javavmm.sys.OwnedFd;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
 /** What the exits of a vCPU come to. */
 @NeedsKvm
+@Timeout(120)
 class VcpuLoopKvmTest {
+  @TempDir private Path folder = Path.of("");
+
   /** Where a guest's DS points for MMIO: outside of the memory. */
   private static final long MMIO = 0x20000;
 
   /** Answers reads with given bytes or their offset, and notes all accesses. */
-  private static final class Recorder implements BusDevice {
+  private static class Recorder implements BusDevice {
     final List<String> accesses = Collections.synchronizedList(new ArrayList<>());
     private long next = 0x11223341;
 
@@ -48,6 +59,66 @@ class VcpuLoopKvmTest {
 
   private static void assertContains(String text, String part) {
     assertTrue(text.contains(part), () -> "no " + part + " in:\n" + text);
+  }
+
+  /** A machine with a page over a file at 0x10000, which DS names. */
+  private Vmm withFile(OwnedFd file, String program) throws Exception {
+    Vmm vmm =
+        Vmm.builder()
+            .memory(RealMode.MEMORY)
+            .region(RegionSpec.file("pmem", 0x1_0000, 4096, file, 0))
+            .build();
+    RealMode.load(vmm, program);
+    Sregs sregs = vmm.vcpu(0).getSregs();
+    vmm.vcpu(0).setSregs(sregs.ds(sregs.ds().at(0x1_0000, 0x1000)));
+    return vmm;
+  }
+
+  @Test
+  void aLostPageUnderTheGuestEndsTheMachineAndHasAName() throws Exception {
+    Path path = Files.write(folder.resolve("pmem"), new byte[4096]);
+    try (OwnedFd file = OwnedFd.openReadWrite(path.toString());
+        Vmm vmm = withFile(file, "a2 08 00 ; mov [8], al\n f4 ; hlt")) {
+      Files.write(path, new byte[0]);
+      String what = failure(vmm).what();
+      assertContains(what, "region pmem [0x10000..0x10fff]: fd ");
+      assertContains(what, "was truncated to 0 bytes; the region ends at 4096");
+    }
+  }
+
+  @Test
+  void aLostPageUnderADeviceEndsTheMachineAndHasAName() throws Exception {
+    Path path = Files.write(folder.resolve("pmem"), new byte[4096]);
+    for (boolean inLoop : new boolean[] {false, true}) {
+      Files.write(path, new byte[4096]);
+      try (OwnedFd file = OwnedFd.openReadWrite(path.toString());
+          Vmm vmm = withFile(file, "e6 10 ; out 0x10, al\n eb fe ; jmp itself")) {
+        MemorySegment lost = vmm.memory().regions().getLast().segment();
+        Runnable touch =
+            () -> {
+              for (long at = 0; at < 4096; at++) {
+                lost.set(ValueLayout.JAVA_BYTE, at, (byte) 1);
+              }
+            };
+        vmm.pio()
+            .add(
+                "device",
+                0x10,
+                1,
+                new Recorder() {
+                  @Override
+                  public void write(long offset, int size, long value) {
+                    if (inLoop) {
+                      vmm.events().execute(touch);
+                    } else {
+                      touch.run();
+                    }
+                  }
+                });
+        Files.write(path, new byte[0]);
+        assertContains(vmm.run().describe(), "region pmem [0x10000..0x10fff]: fd ");
+      }
+    }
   }
 
   @Test
