@@ -107,28 +107,29 @@ class EventLoopGroupTest {
 
   @Test
   void loopsThatWaitForEachOtherAreFound() throws Exception {
-    try (EventLoopGroup group = EventLoopGroup.create("io", 3)) {
-      group.start();
-      EventLoop a = group.loop(0);
-      EventLoop b = group.loop(1);
-      EventLoop c = group.loop(2);
-      String message =
-          a.call(() ->
-              b.call(() ->
-                  c.call(() ->
-                      String.valueOf(
-                          assertThrows(IllegalStateException.class, () -> a.call(() -> 1))
-                              .getMessage()))));
-      assertEquals(
-          "call() would wait for ever: event loops wait for each other: "
-              + "io-2 -> io-0 -> io-1 -> io-2",
-          message);
-      a.call(() -> b.call(() -> assertThrows(IllegalStateException.class, a::close)));
-      a.call(() ->
-          b.call(() -> assertThrows(IllegalStateException.class, () -> a.add(new Named("s")))));
-      // Nobody waits any more: the same calls in a row are fine.
-      assertEquals(1, c.call(() -> a.call(() -> 1)));
-      assertEquals(2, a.call(() -> c.call(() -> 2)));
-    }
+    // Closed at the end only: loops that do wait for each other could not be.
+    EventLoopGroup group = EventLoopGroup.create("io", 3);
+    group.start();
+    EventLoop a = group.loop(0);
+    EventLoop b = group.loop(1);
+    EventLoop c = group.loop(2);
+    String message =
+        a.call(() ->
+            b.call(() ->
+                c.call(() ->
+                    String.valueOf(
+                        assertThrows(IllegalStateException.class, () -> a.call(() -> 1))
+                            .getMessage()))));
+    assertEquals(
+        "call() would wait for ever: event loops wait for each other: "
+            + "io-2 -> io-0 -> io-1 -> io-2",
+        message);
+    a.call(() -> b.call(() -> assertThrows(IllegalStateException.class, a::close)));
+    a.call(
+        () -> b.call(() -> assertThrows(IllegalStateException.class, () -> a.add(new Named("s")))));
+    // Nobody waits any more: the same calls in a row are fine.
+    assertEquals(1, c.call(() -> a.call(() -> 1)));
+    assertEquals(2, a.call(() -> c.call(() -> 2)));
+    group.close();
   }
 }
