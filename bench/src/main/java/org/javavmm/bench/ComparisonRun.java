@@ -25,6 +25,7 @@ public final class ComparisonRun {
           "view", "ViewBenchmark",
           "copy", "CopyBenchmark",
           "across", "AcrossRegionsBenchmark",
+          "dirty", "DirtyBenchmark",
           "regions", "RegionLookupBenchmark",
           "threads", "TwoThreadsBenchmark",
           "file", "FileBenchmark",
@@ -33,6 +34,7 @@ public final class ComparisonRun {
   /** Operations whose names do not follow from class, method and parameter; empty: not shown. */
   private static final Map<String, String> NAMES =
       Map.of(
+          "dirty.write", "dirty.write/4096",
           "events.round/200", "events.ready/200",
           "events.round/9", "events.ready/9",
           "events.roundTrip", "events.pingPong",

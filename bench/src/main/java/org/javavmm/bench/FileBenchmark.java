@@ -2,6 +2,8 @@
 package org.javavmm.bench;
 
 import java.util.concurrent.TimeUnit;
+import org.javavmm.memory.Access;
+import org.javavmm.memory.GuestIoVector;
 import org.javavmm.memory.GuestMemory;
 import org.javavmm.sys.OwnedFd;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -31,6 +33,7 @@ public class FileBenchmark {
   private GuestMemory memory;
   private OwnedFd zero;
   private OwnedFd nothing;
+  private final GuestIoVector vector = new GuestIoVector(4);
   private long offset;
 
   /**
@@ -48,6 +51,7 @@ public class FileBenchmark {
   /** Unmaps the memory and closes the devices. */
   @TearDown(Level.Trial)
   public void tearDown() {
+    vector.close();
     zero.close();
     nothing.close();
     memory.close();
@@ -61,12 +65,16 @@ public class FileBenchmark {
   /** {@return 512} */
   @Benchmark
   public long readZero() {
-    return zero.read(memory.slice(Guest.BASE + next(), 512));
+    vector.clear();
+    vector.add(memory, Guest.BASE + next(), 512, Access.WRITE);
+    return vector.readFrom(zero);
   }
 
   /** {@return 512} */
   @Benchmark
   public long writeNull() {
-    return nothing.write(memory.slice(Guest.BASE + next(), 512));
+    vector.clear();
+    vector.add(memory, Guest.BASE + next(), 512, Access.READ);
+    return vector.writeTo(nothing);
   }
 }

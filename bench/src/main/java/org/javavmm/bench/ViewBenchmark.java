@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.javavmm.bench;
 
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
 import java.util.concurrent.TimeUnit;
+import org.javavmm.memory.Access;
 import org.javavmm.memory.GuestMemory;
+import org.javavmm.memory.GuestView;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -32,13 +30,8 @@ import org.openjdk.jmh.infra.Blackhole;
 @Measurement(iterations = 5, time = 1)
 @Fork(1)
 public class ViewBenchmark {
-  private static final ValueLayout.OfLong LONG =
-      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final VarHandle SHORT =
-      ValueLayout.JAVA_SHORT.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle();
-
   private GuestMemory memory;
-  private MemorySegment view;
+  private GuestView view;
   private long mask;
   private int at;
 
@@ -54,7 +47,7 @@ public class ViewBenchmark {
   public void setUp() throws Exception {
     memory = Guest.memory(1);
     mask = Guest.WINDOW - 1;
-    view = memory.slice(Guest.BASE, Guest.REGION);
+    view = memory.view(Guest.BASE, Guest.REGION, Access.READ_WRITE);
   }
 
   /** Unmaps the memory. */
@@ -77,7 +70,7 @@ public class ViewBenchmark {
   public void read8(Blackhole hole) {
     int n = at;
     for (int end = n + Guest.BATCH; n != end && !stop; n++) {
-      hole.consume(view.get(LONG, offset(n)));
+      hole.consume(view.getLong(offset(n)));
     }
     at = n;
   }
@@ -93,7 +86,7 @@ public class ViewBenchmark {
     int n = at;
     for (int end = n + Guest.BATCH; n != end && !stop; n++) {
       long o = offset(n);
-      view.set(LONG, o, o);
+      view.putLong(o, o);
       hole.consume(o);
     }
     at = n;
@@ -109,7 +102,7 @@ public class ViewBenchmark {
   public void loadAcquire2(Blackhole hole) {
     int n = at;
     for (int end = n + Guest.BATCH; n != end && !stop; n++) {
-      hole.consume((short) SHORT.getAcquire(view, offset(n)));
+      hole.consume(view.getShortAcquire(offset(n)));
     }
     at = n;
   }
@@ -125,7 +118,7 @@ public class ViewBenchmark {
     int n = at;
     for (int end = n + Guest.BATCH; n != end && !stop; n++) {
       long o = offset(n);
-      SHORT.setRelease(view, o, (short) o);
+      view.putShortRelease(o, (short) o);
       hole.consume(o);
     }
     at = n;

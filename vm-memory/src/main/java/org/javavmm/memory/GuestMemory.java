@@ -345,6 +345,17 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
     return false;
   }
 
+  /**
+   * As {@link #fault}, of an ordered access: the handle that threw checks the alignment as well, so
+   * that nobody does it twice.
+   */
+  final GuestMemoryException orderedFault(
+      long gpa, int width, Access access, @Nullable Throwable cause) {
+    return (gpa & (width - 1)) != 0
+        ? new GuestMemoryException(gpa, width, access, GuestMemoryException.Reason.ALIGNMENT)
+        : fault(gpa, width, access, cause);
+  }
+
   static void checkAligned(long gpa, int width, Access access) {
     if ((gpa & (width - 1)) != 0) {
       throw new GuestMemoryException(gpa, width, access, GuestMemoryException.Reason.ALIGNMENT);
@@ -449,34 +460,31 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
 
   @Override
   public final short getShortAcquire(long gpa) {
-    checkAligned(gpa, 2, Access.READ);
     GuestRegion r = region(gpa);
     try {
       return LittleEndian.Ordered.getShort(r.segment, gpa - r.gpa);
     } catch (RuntimeException | InternalError e) {
-      throw fault(gpa, 2, Access.READ, e);
+      throw orderedFault(gpa, 2, Access.READ, e);
     }
   }
 
   @Override
   public final int getIntAcquire(long gpa) {
-    checkAligned(gpa, 4, Access.READ);
     GuestRegion r = region(gpa);
     try {
       return LittleEndian.Ordered.getInt(r.segment, gpa - r.gpa);
     } catch (RuntimeException | InternalError e) {
-      throw fault(gpa, 4, Access.READ, e);
+      throw orderedFault(gpa, 4, Access.READ, e);
     }
   }
 
   @Override
   public final long getLongAcquire(long gpa) {
-    checkAligned(gpa, 8, Access.READ);
     GuestRegion r = region(gpa);
     try {
       return LittleEndian.Ordered.getLong(r.segment, gpa - r.gpa);
     } catch (RuntimeException | InternalError e) {
-      throw fault(gpa, 8, Access.READ, e);
+      throw orderedFault(gpa, 8, Access.READ, e);
     }
   }
 
@@ -493,36 +501,33 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
 
   @Override
   public final void putShortRelease(long gpa, short value) {
-    checkAligned(gpa, 2, Access.WRITE);
     GuestRegion r = region(gpa);
     try {
       LittleEndian.Ordered.putShort(r.segment, gpa - r.gpa, value);
     } catch (RuntimeException | InternalError e) {
-      throw fault(gpa, 2, Access.WRITE, e);
+      throw orderedFault(gpa, 2, Access.WRITE, e);
     }
     r.wrote(gpa - r.gpa, 2);
   }
 
   @Override
   public final void putIntRelease(long gpa, int value) {
-    checkAligned(gpa, 4, Access.WRITE);
     GuestRegion r = region(gpa);
     try {
       LittleEndian.Ordered.putInt(r.segment, gpa - r.gpa, value);
     } catch (RuntimeException | InternalError e) {
-      throw fault(gpa, 4, Access.WRITE, e);
+      throw orderedFault(gpa, 4, Access.WRITE, e);
     }
     r.wrote(gpa - r.gpa, 4);
   }
 
   @Override
   public final void putLongRelease(long gpa, long value) {
-    checkAligned(gpa, 8, Access.WRITE);
     GuestRegion r = region(gpa);
     try {
       LittleEndian.Ordered.putLong(r.segment, gpa - r.gpa, value);
     } catch (RuntimeException | InternalError e) {
-      throw fault(gpa, 8, Access.WRITE, e);
+      throw orderedFault(gpa, 8, Access.WRITE, e);
     }
     r.wrote(gpa - r.gpa, 8);
   }
@@ -560,13 +565,12 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
 
   @Override
   public final boolean compareAndSetInt(long gpa, int expected, int value) {
-    checkAligned(gpa, 4, Access.WRITE);
     GuestRegion r = region(gpa);
     boolean done;
     try {
       done = LittleEndian.Ordered.compareAndSetInt(r.segment, gpa - r.gpa, expected, value);
     } catch (RuntimeException | InternalError e) {
-      throw fault(gpa, 4, Access.WRITE, e);
+      throw orderedFault(gpa, 4, Access.WRITE, e);
     }
     if (done) {
       r.wrote(gpa - r.gpa, 4);
@@ -576,13 +580,12 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
 
   @Override
   public final boolean compareAndSetLong(long gpa, long expected, long value) {
-    checkAligned(gpa, 8, Access.WRITE);
     GuestRegion r = region(gpa);
     boolean done;
     try {
       done = LittleEndian.Ordered.compareAndSetLong(r.segment, gpa - r.gpa, expected, value);
     } catch (RuntimeException | InternalError e) {
-      throw fault(gpa, 8, Access.WRITE, e);
+      throw orderedFault(gpa, 8, Access.WRITE, e);
     }
     if (done) {
       r.wrote(gpa - r.gpa, 8);
@@ -636,10 +639,11 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
   private void readPieces(long gpa, MemorySegment target, long length) {
     RegionMap map = map();
     check(map, gpa, length, Access.READ);
+    int i = map.indexOf(gpa);
     long done = 0;
     try {
       while (done < length) {
-        GuestRegion r = map.find(gpa + done);
+        GuestRegion r = map.at(i++);
         long n = r.atMost(gpa + done, length - done);
         MemorySegment.copy(r.segment, gpa + done - r.gpa, target, done, n);
         done += n;
@@ -683,10 +687,11 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
   private void writePieces(long gpa, MemorySegment source, long length) {
     RegionMap map = map();
     check(map, gpa, length, Access.WRITE);
+    int i = map.indexOf(gpa);
     long done = 0;
     try {
       while (done < length) {
-        GuestRegion r = map.find(gpa + done);
+        GuestRegion r = map.at(i++);
         long n = r.atMost(gpa + done, length - done);
         MemorySegment.copy(source, done, r.segment, gpa + done - r.gpa, n);
         r.wrote(gpa + done - r.gpa, n);
@@ -717,10 +722,11 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
   public final void fill(long gpa, long length, byte value) {
     RegionMap map = map();
     check(map, gpa, length, Access.WRITE);
+    int i = map.indexOf(gpa);
     long done = 0;
     try {
       while (done != length) {
-        GuestRegion r = map.find(gpa + done);
+        GuestRegion r = map.at(i++);
         long n = r.atMost(gpa + done, length - done);
         r.segment.asSlice(gpa + done - r.gpa, n).fill(value);
         r.wrote(gpa + done - r.gpa, n);
@@ -775,10 +781,11 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
     long length = other.byteSize();
     RegionMap map = map();
     check(map, gpa, length, Access.READ);
+    int i = map.indexOf(gpa);
     long done = 0;
     try {
       while (done < length) {
-        GuestRegion r = map.find(gpa + done);
+        GuestRegion r = map.at(i++);
         long n = r.atMost(gpa + done, length - done);
         long at = mismatch(r.segment, gpa + done - r.gpa, other, done, n);
         if (at >= 0) {
@@ -848,9 +855,10 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
   final void collect(long gpa, long length, Access access, GuestIoVector vector) {
     RegionMap map = map();
     check(map, gpa, length, access);
+    int i = map.indexOf(gpa);
     long done = 0;
     while (done != length) {
-      GuestRegion r = map.find(gpa + done);
+      GuestRegion r = map.at(i++);
       long n = r.atMost(gpa + done, length - done);
       if (!vector.addPiece(r, gpa + done - r.gpa, n)) {
         throw fault(gpa, length, access, null);

@@ -48,8 +48,12 @@ public final class GuestView {
     }
   }
 
-  private void checkAligned(long offset, int width, Access access) {
-    GuestMemory.checkAligned(gpa + offset, width, access);
+  private GuestMemoryException orderedFault(
+      long offset, int width, Access access, @Nullable Throwable cause) {
+    return ((gpa + offset) & (width - 1)) != 0
+        ? new GuestMemoryException(
+            gpa + offset, width, access, GuestMemoryException.Reason.ALIGNMENT)
+        : fault(offset, width, access, cause);
   }
 
   private GuestMemoryException fault(
@@ -210,11 +214,10 @@ public final class GuestView {
    * @throws GuestMemoryException if not in the view, or if its address is not a multiple of 2
    */
   public short getShortAcquire(long offset) {
-    checkAligned(offset, 2, Access.READ);
     try {
       return LittleEndian.Ordered.getShort(segment, offset);
     } catch (RuntimeException | InternalError e) {
-      throw fault(offset, 2, Access.READ, e);
+      throw orderedFault(offset, 2, Access.READ, e);
     }
   }
 
@@ -225,11 +228,10 @@ public final class GuestView {
    * @throws GuestMemoryException if not in the view, or if its address is not a multiple of 4
    */
   public int getIntAcquire(long offset) {
-    checkAligned(offset, 4, Access.READ);
     try {
       return LittleEndian.Ordered.getInt(segment, offset);
     } catch (RuntimeException | InternalError e) {
-      throw fault(offset, 4, Access.READ, e);
+      throw orderedFault(offset, 4, Access.READ, e);
     }
   }
 
@@ -240,11 +242,10 @@ public final class GuestView {
    * @throws GuestMemoryException if not in the view, or if its address is not a multiple of 8
    */
   public long getLongAcquire(long offset) {
-    checkAligned(offset, 8, Access.READ);
     try {
       return LittleEndian.Ordered.getLong(segment, offset);
     } catch (RuntimeException | InternalError e) {
-      throw fault(offset, 8, Access.READ, e);
+      throw orderedFault(offset, 8, Access.READ, e);
     }
   }
 
@@ -273,11 +274,10 @@ public final class GuestView {
    *     of 2
    */
   public void putShortRelease(long offset, short value) {
-    checkAligned(offset, 2, Access.WRITE);
     try {
       LittleEndian.Ordered.putShort(segment, offset, value);
     } catch (RuntimeException | InternalError e) {
-      throw fault(offset, 2, Access.WRITE, e);
+      throw orderedFault(offset, 2, Access.WRITE, e);
     }
     wrote(offset, 2);
   }
@@ -291,11 +291,10 @@ public final class GuestView {
    *     of 4
    */
   public void putIntRelease(long offset, int value) {
-    checkAligned(offset, 4, Access.WRITE);
     try {
       LittleEndian.Ordered.putInt(segment, offset, value);
     } catch (RuntimeException | InternalError e) {
-      throw fault(offset, 4, Access.WRITE, e);
+      throw orderedFault(offset, 4, Access.WRITE, e);
     }
     wrote(offset, 4);
   }
@@ -309,11 +308,10 @@ public final class GuestView {
    *     of 8
    */
   public void putLongRelease(long offset, long value) {
-    checkAligned(offset, 8, Access.WRITE);
     try {
       LittleEndian.Ordered.putLong(segment, offset, value);
     } catch (RuntimeException | InternalError e) {
-      throw fault(offset, 8, Access.WRITE, e);
+      throw orderedFault(offset, 8, Access.WRITE, e);
     }
     wrote(offset, 8);
   }
@@ -329,12 +327,11 @@ public final class GuestView {
    *     of 4
    */
   public boolean compareAndSetInt(long offset, int expected, int value) {
-    checkAligned(offset, 4, Access.WRITE);
     boolean done;
     try {
       done = LittleEndian.Ordered.compareAndSetInt(segment, offset, expected, value);
     } catch (RuntimeException | InternalError e) {
-      throw fault(offset, 4, Access.WRITE, e);
+      throw orderedFault(offset, 4, Access.WRITE, e);
     }
     if (done) {
       wrote(offset, 4);
@@ -353,12 +350,11 @@ public final class GuestView {
    *     of 8
    */
   public boolean compareAndSetLong(long offset, long expected, long value) {
-    checkAligned(offset, 8, Access.WRITE);
     boolean done;
     try {
       done = LittleEndian.Ordered.compareAndSetLong(segment, offset, expected, value);
     } catch (RuntimeException | InternalError e) {
-      throw fault(offset, 8, Access.WRITE, e);
+      throw orderedFault(offset, 8, Access.WRITE, e);
     }
     if (done) {
       wrote(offset, 8);

@@ -80,9 +80,14 @@ final class RegionMap {
    * that region's start against its size.
    */
   GuestRegion find(long gpa) {
+    return regions[indexOf(gpa)];
+  }
+
+  /** The place of {@link #find}'s region among the regions; those that follow it come after. */
+  int indexOf(long gpa) {
     long bucket = (gpa - first) >>> shift;
     if (Long.compareUnsigned(bucket, buckets) >= 0) {
-      return regions[regions.length - 1];
+      return regions.length - 1;
     }
     int low = index[(int) bucket];
     int high = index[(int) bucket + 1];
@@ -94,7 +99,11 @@ final class RegionMap {
         high = middle - 1;
       }
     }
-    return regions[low];
+    return low;
+  }
+
+  GuestRegion at(int i) {
+    return regions[i];
   }
 
   /** Whether a range lies in memory without a gap, and permits an access if one is named. */
@@ -105,15 +114,24 @@ final class RegionMap {
     if (Long.compareUnsigned(gpa + (length - 1), gpa) < 0) {
       return false;
     }
+    int i = indexOf(gpa);
+    GuestRegion r = regions[i];
+    if (!r.holds(gpa, 1)) {
+      return false;
+    }
     long done = 0;
-    while (done != length) {
-      GuestRegion r = find(gpa + done);
-      if (!r.holds(gpa + done, 1) || (access != null && !r.permits(access))) {
+    while (access == null || r.permits(access)) {
+      done += r.atMost(gpa + done, length - done);
+      if (done == length) {
+        return true;
+      }
+      i++;
+      if (i == regions.length || starts[i] != gpa + done) {
         return false;
       }
-      done += r.atMost(gpa + done, length - done);
+      r = regions[i];
     }
-    return true;
+    return false;
   }
 
   /** Whether a region that a range touches is unmapped. */
