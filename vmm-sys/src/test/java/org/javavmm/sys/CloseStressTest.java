@@ -15,6 +15,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -103,7 +104,7 @@ class CloseStressTest {
     }
     // Most use what is in its slot; some hold on to it a little, to meet the close.
     if (kind < 3) {
-      Thread.yield();
+      LockSupport.parkNanos(1000);
     }
     try {
       if (kind < 6) {

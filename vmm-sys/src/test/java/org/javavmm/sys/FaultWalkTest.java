@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Stream;
@@ -43,6 +44,9 @@ class FaultWalkTest {
           "isatty",
           // A reader finds nothing to drain.
           "read");
+
+  /** So large that a mapping left behind shows in the size of the process. */
+  private static final long HUGE = 1L << 40;
 
   private static final Map<String, Operation> OPERATIONS = operations();
 
@@ -99,7 +103,7 @@ class FaultWalkTest {
             fd.truncate(1000);
             fd.writeFully(m);
             fd.pwriteFully(m, 7);
-            copy.pread(m, 0);
+            failed(copy.pread(m, 0), "pread");
             fd.preadFully(m, 0);
             v.add(m);
             fd.pwritevFully(v, 0);
@@ -141,7 +145,8 @@ class FaultWalkTest {
         () -> {
           try (MemFd file = MemFd.sealed("m", 1 << 20);
               Mapping plain = file.mapping(0, 1 << 20).build();
-              Mapping guarded = Mapping.builder(8192).guardPages(4096).build();
+              Mapping guarded = Mapping.builder(HUGE).guardPages(HUGE).build();
+              Mapping _ = Mapping.anonymous(HUGE);
               Mapping _ = file.mapping(0, 4096).guardPages(4096).alignment(1 << 20).build()) {
             var _ = file.seals();
             plain.advise(Advice.POPULATE_WRITE);
@@ -229,8 +234,7 @@ class FaultWalkTest {
   @ParameterizedTest
   @MethodSource("names")
   void nothingLeaksWhicheverCallFails(String name) throws Exception {
-    Operation operation = OPERATIONS.get(name);
-    assertTrue(operation != null);
+    Operation operation = Objects.requireNonNull(OPERATIONS.get(name));
     // Once in peace, so that what the JVM itself opens and maps is there; its own files do not
     // count.
     operation.run();
@@ -281,6 +285,8 @@ class FaultWalkTest {
         found.merge("mapping " + line.replaceAll(".* ", ""), 1L, Long::sum);
       }
     }
+    String pages = Files.readString(Path.of("/proc/self/statm")).split(" ", 2)[0];
+    found.put("TiB", (Long.parseLong(pages) * 4096 + HUGE / 2) / HUGE);
     long probes =
         Thread.getAllStackTraces().keySet().stream()
             .filter(t -> t.getName().contains("probe"))
