@@ -100,8 +100,8 @@ public final class FeatureProbe {
   private static final long TIMERFD = Libc.syscallNumber("timerfd_create", 283, 85);
   private static final long SIGNALFD = Libc.syscallNumber("signalfd4", 289, 74);
   private static final int CLOEXEC = 0x8_0000;
-  private static final int UFFD_USER_MODE_ONLY = 1;
-  private static final int LANDLOCK_CREATE_RULESET_VERSION = 1;
+  static final int UFFD_USER_MODE_ONLY = 1;
+  static final int LANDLOCK_CREATE_RULESET_VERSION = 1;
 
   private static final Path MM = Path.of("/sys/kernel/mm");
 

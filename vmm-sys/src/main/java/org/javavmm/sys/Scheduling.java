@@ -61,14 +61,14 @@ public record Scheduling(
   private static final long GETATTR = Libc.syscallNumber("sched_getattr", 315, 275);
 
   /** {@code struct sched_attr} in its first version. */
-  private static final int SIZEOF = 48;
+  static final int SIZEOF = 48;
 
-  private static final int POLICY = 4;
-  private static final int NICE = 16;
-  private static final int PRIORITY = 20;
-  private static final int RUNTIME = 24;
-  private static final int DEADLINE = 32;
-  private static final int PERIOD = 40;
+  static final int POLICY = 4;
+  static final int NICE = 16;
+  static final int PRIORITY = 20;
+  static final int RUNTIME = 24;
+  static final int DEADLINE = 32;
+  static final int PERIOD = 40;
 
   /**
    * {@return the usual scheduling}

@@ -267,7 +267,7 @@ class IoUringTest {
   void devicesThatCanBePolledArePolled(@TempDir Path folder) throws Exception {
     try (OwnedFd file =
             OwnedFd.open(
-                Path.of("target").toAbsolutePath() + "/polled",
+                folder.resolve("polled").toString(),
                 OpenFlag.READ_WRITE,
                 OpenFlag.CREATE,
                 OpenFlag.TRUNCATE);
