@@ -49,6 +49,12 @@ import org.jspecify.annotations.Nullable;
 public final class FaultInjection implements AutoCloseable {
   private static final Map<Long, String> FUNCTIONS = new ConcurrentHashMap<>();
   private static final Map<Long, String> SYSCALLS = new ConcurrentHashMap<>();
+
+  /** The numbers of a system call on both architectures: a test compares them with the headers. */
+  record Numbers(long x86, long arm) {}
+
+  static final Map<String, Numbers> NUMBERS = new ConcurrentHashMap<>();
+
   private static final List<FaultInjection> ACTIVE = new CopyOnWriteArrayList<>();
 
   private static final Set<String> CANNOT_FAIL =
@@ -241,8 +247,9 @@ public final class FaultInjection implements AutoCloseable {
     FUNCTIONS.put(address, name);
   }
 
-  static void nameSyscall(long number, String name) {
-    SYSCALLS.put(number, name);
+  static void nameSyscall(String name, long x86, long arm) {
+    SYSCALLS.put(Libc.X86_64 ? x86 : arm, name);
+    NUMBERS.put(name, new Numbers(x86, arm));
   }
 
   /** {@link Libc#call} of a JVM with faults. */

@@ -24,10 +24,10 @@ public final class KickSignal {
   private static final int SIGNAL = 34 + 6;
 
   /** {@code struct sigaction}: handler, mask (128 bytes), flags, restorer. */
-  private static final long SIGACTION_SIZE = 152;
+  static final long SIGACTION_SIZE = 152;
 
-  private static final long SA_HANDLER = 0;
-  private static final long SA_MASK = 8;
+  static final long SA_HANDLER = 0;
+  static final long SA_MASK = 8;
 
   private static final int PID = installed();
 

@@ -67,7 +67,7 @@ final class Libc {
   static long syscallNumber(String name, long x86, long arm) {
     long number = X86_64 ? x86 : arm;
     if (FAULTS) {
-      FaultInjection.nameSyscall(number, name);
+      FaultInjection.nameSyscall(name, x86, arm);
     }
     return number;
   }

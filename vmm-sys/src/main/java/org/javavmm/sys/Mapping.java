@@ -177,8 +177,8 @@ public final class Mapping implements AutoCloseable {
 
     /**
      * Maps a file, shared unless {@link #shared} says otherwise. The file's length is not checked:
-     * an access beyond it fails with an {@link InternalError}, or ends the process if the kernel
-     * accesses.
+     * beyond it an access of Java fails with an {@link InternalError}, one of the kernel with
+     * {@code EFAULT}.
      *
      * @param file the file, needed until {@link #build} returns
      * @param fileOffset the first byte's offset in the file, a multiple of the page size

@@ -69,11 +69,11 @@ public final class OwnedFd implements AutoCloseable {
   /** {@link #poll}: hung up; reported whether asked for or not. */
   public static final int POLLHUP = 0x10;
 
-  private static final int O_NONBLOCK = 0x800;
-  private static final int F_GETFL = 3;
-  private static final int F_SETFL = 4;
-  private static final int F_GETFD = 1;
-  private static final int F_DUPFD_CLOEXEC = 1030;
+  static final int O_NONBLOCK = 0x800;
+  static final int F_GETFL = 3;
+  static final int F_SETFL = 4;
+  static final int F_GETFD = 1;
+  static final int F_DUPFD_CLOEXEC = 1030;
 
   /** How long to wait before looking for an interrupt, in milliseconds: poll(2) does not see it. */
   private static final int LOOK_UP = 10;

@@ -68,13 +68,20 @@ public final class Terminal implements AutoCloseable {
       check(Libc.callInt(TCGETATTR, number, saved.address()), "tcgetattr(" + fd + ")");
       MemorySegment raw = arena.allocate(TermiosLayout.SIZEOF_TERMIOS, 8).copyFrom(saved);
       var _ = Libc.callInt(CFMAKERAW, raw.address());
-      check(
-          Libc.callInt(TCSETATTR, number, TCSADRAIN, raw.address()),
-          "tcsetattr(" + fd + ", TCSADRAIN)");
+      check(setModes(number, raw), "tcsetattr(" + fd + ", TCSADRAIN)");
       return new Terminal(fd, saved);
     } finally {
       fd.release();
     }
+  }
+
+  /** A signal may end the wait for the output to drain: then nothing was set yet. */
+  private static int setModes(int number, MemorySegment modes) {
+    int result;
+    do {
+      result = Libc.callInt(TCSETATTR, number, TCSADRAIN, modes.address());
+    } while (result == -Errno.EINTR);
+    return result;
   }
 
   private static void check(int result, String call) throws SystemCallException {
@@ -118,7 +125,7 @@ public final class Terminal implements AutoCloseable {
     }
     try {
       // A terminal that is gone needs no modes.
-      var _ = Libc.callInt(TCSETATTR, number, TCSADRAIN, saved.address());
+      var _ = setModes(number, saved);
     } finally {
       fd.release();
       Reference.reachabilityFence(saved);

@@ -35,7 +35,7 @@ final class Descriptors {
     }
   }
 
-  private static String target(Path fd) {
+  static String target(Path fd) {
     try {
       return Files.readSymbolicLink(fd).toString();
     } catch (NoSuchFileException e) {
@@ -43,6 +43,11 @@ final class Descriptors {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  /** Closes early what a try block closes too: javac warns of it where it sees it. */
+  static void close(AutoCloseable resource) throws Exception {
+    resource.close();
   }
 
   static Pipe pipe() {

@@ -158,4 +158,26 @@ class TerminalTest {
     }
     assertEquals(before, Descriptors.open("/dev/ptmx"));
   }
+
+  @Test
+  void aSignalKeepsNeitherRawModeNorRestoring() throws Exception {
+    try (Pty pty = Pty.open();
+        OwnedFd terminal = OwnedFd.openNonBlocking(pty.path())) {
+      stty(pty.path(), "sane");
+      String before = stty(pty.path(), "-g");
+      try (FaultInjection fault = FaultInjection.fail("tcsetattr", Errno.EINTR).times(2)) {
+        Terminal raw = Terminal.raw(terminal);
+        assertEquals(2, fault.hits());
+        assertRaw(stty(pty.path(), "-a"));
+        raw.close();
+      }
+      assertEquals(before, stty(pty.path(), "-g"));
+      Terminal raw = Terminal.raw(terminal);
+      try (FaultInjection fault = FaultInjection.fail("tcsetattr", Errno.EINTR).times(2)) {
+        raw.close();
+        assertEquals(2, fault.hits());
+      }
+      assertEquals(before, stty(pty.path(), "-g"));
+    }
+  }
 }
