@@ -57,6 +57,9 @@ public final class FaultInjection implements AutoCloseable {
 
   private static final List<FaultInjection> ACTIVE = new CopyOnWriteArrayList<>();
 
+  /** Whether there is any: looked at by every call, so that measurements see little of this. */
+  private static volatile boolean active;
+
   private static final Set<String> CANNOT_FAIL =
       Set.of("getpid", "gettid", "getuid", "sigemptyset", "sigaddset", "cfmakeraw", "sysconf");
 
@@ -81,6 +84,10 @@ public final class FaultInjection implements AutoCloseable {
   private final int errno;
 
   private final long bytes;
+
+  /** Run before the call goes on as it would have. */
+  private final @Nullable Runnable action;
+
   private final AtomicLong seen = new AtomicLong();
   private final AtomicLong hits = new AtomicLong();
   private final ConcurrentLinkedQueue<String> calls = new ConcurrentLinkedQueue<>();
@@ -89,10 +96,11 @@ public final class FaultInjection implements AutoCloseable {
   private volatile long after;
   private volatile long times = Long.MAX_VALUE;
 
-  private FaultInjection(String function, int errno, long bytes) {
+  private FaultInjection(String function, int errno, long bytes, @Nullable Runnable action) {
     this.function = function;
     this.errno = errno;
     this.bytes = bytes;
+    this.action = action;
   }
 
   /** {@return whether this JVM was started so that faults can be injected} */
@@ -110,7 +118,7 @@ public final class FaultInjection implements AutoCloseable {
    * @throws IllegalArgumentException if {@code errno} is not positive
    */
   public static FaultInjection fail(String function, int errno) {
-    return start(new FaultInjection(function, positive(errno), 0));
+    return start(new FaultInjection(function, positive(errno), 0, null));
   }
 
   /**
@@ -123,7 +131,7 @@ public final class FaultInjection implements AutoCloseable {
    * @throws IllegalArgumentException if {@code errno} or {@code n} is not positive
    */
   public static FaultInjection failNth(int n, int errno) {
-    FaultInjection injection = new FaultInjection("", positive(errno), 0);
+    FaultInjection injection = new FaultInjection("", positive(errno), 0, null);
     if (n < 1) {
       throw new IllegalArgumentException("n=" + n + " is not positive");
     }
@@ -150,7 +158,20 @@ public final class FaultInjection implements AutoCloseable {
     if (bytes < 1) {
       throw new IllegalArgumentException("bytes=" + bytes + " is less than 1");
     }
-    return start(new FaultInjection(function, 0, bytes));
+    return start(new FaultInjection(function, 0, bytes, null));
+  }
+
+  /**
+   * Runs something before every call of a function, which then goes on: to hold a thread at the
+   * moment that a race needs.
+   *
+   * @param function the name of the function or system call
+   * @param action what runs, on the thread that calls; what it throws, the call throws
+   * @return the injection, at work
+   * @throws IllegalStateException unless enabled
+   */
+  public static FaultInjection before(String function, Runnable action) {
+    return start(new FaultInjection(function, 0, 0, action));
   }
 
   /**
@@ -160,7 +181,7 @@ public final class FaultInjection implements AutoCloseable {
    * @throws IllegalStateException unless enabled
    */
   public static FaultInjection record() {
-    FaultInjection injection = new FaultInjection("", 0, 0);
+    FaultInjection injection = new FaultInjection("", 0, 0, null);
     injection.times = 0;
     return start(injection);
   }
@@ -177,7 +198,10 @@ public final class FaultInjection implements AutoCloseable {
       throw new IllegalStateException(
           "faults can be injected only with -Dorg.javavmm.sys.faultInjection=true");
     }
-    ACTIVE.add(injection);
+    synchronized (ACTIVE) {
+      ACTIVE.add(injection);
+      active = true;
+    }
     return injection;
   }
 
@@ -240,7 +264,10 @@ public final class FaultInjection implements AutoCloseable {
   /** Ends the injection. Closing twice is safe. */
   @Override
   public void close() {
-    ACTIVE.remove(this);
+    synchronized (ACTIVE) {
+      ACTIVE.remove(this);
+      active = !ACTIVE.isEmpty();
+    }
   }
 
   static void nameFunction(long address, String name) {
@@ -252,7 +279,11 @@ public final class FaultInjection implements AutoCloseable {
     NUMBERS.put(name, new Numbers(x86, arm));
   }
 
-  /** {@link Libc#call} of a JVM with faults. */
+  static boolean isActive() {
+    return active;
+  }
+
+  /** {@link Libc#call} while there are injections. */
   static long call(
       MemorySegment errno,
       MemorySegment f,
@@ -263,21 +294,24 @@ public final class FaultInjection implements AutoCloseable {
       long e,
       long g,
       long h) {
-    if (!ACTIVE.isEmpty()) {
-      String name = name(f, a);
-      FaultInjection acting = CANNOT_FAIL.contains(name) ? null : acting(name);
-      if (acting != null) {
-        if (acting.errno == 0) {
-          return acting.shortened(name, errno, f, a, b, c, d, e, g, h);
-        }
-        if (WORK_ANYWAY.contains(name)) {
-          var _ = Libc.invoke(errno, f, a, b, c, d, e, g, h);
-        }
-        errno.set(ValueLayout.JAVA_INT, 0, acting.errno);
-        return -1;
-      }
+    String name = name(f, a);
+    FaultInjection acting = CANNOT_FAIL.contains(name) ? null : acting(name);
+    if (acting == null) {
+      return Libc.invoke(errno, f, a, b, c, d, e, g, h);
     }
-    return Libc.invoke(errno, f, a, b, c, d, e, g, h);
+    Runnable action = acting.action;
+    if (action != null) {
+      action.run();
+      return Libc.invoke(errno, f, a, b, c, d, e, g, h);
+    }
+    if (acting.errno == 0) {
+      return acting.shortened(name, errno, f, a, b, c, d, e, g, h);
+    }
+    if (WORK_ANYWAY.contains(name)) {
+      var _ = Libc.invoke(errno, f, a, b, c, d, e, g, h);
+    }
+    errno.set(ValueLayout.JAVA_INT, 0, acting.errno);
+    return -1;
   }
 
   private static String name(MemorySegment f, long number) {

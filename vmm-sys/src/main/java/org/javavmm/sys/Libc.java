@@ -157,7 +157,7 @@ final class Libc {
       long e,
       long g,
       long h) {
-    if (FAULTS) {
+    if (FAULTS && FaultInjection.isActive()) {
       return FaultInjection.call(errno, f, a, b, c, d, e, g, h);
     }
     return invoke(errno, f, a, b, c, d, e, g, h);

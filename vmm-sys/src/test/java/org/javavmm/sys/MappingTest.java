@@ -10,9 +10,14 @@ import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
+@Timeout(120)
 class MappingTest {
   @Test
   void anonymousMemoryIsZeroedAndWritable() throws Exception {
@@ -348,31 +353,53 @@ class MappingTest {
     }
   }
 
-  /** Advice on memory that another thread unmaps must never reach what is mapped there next. */
+  /** A call on memory that another thread unmaps must never reach what is mapped there next. */
   @Test
-  void closeWaitsForAdviceInside() throws Exception {
-    for (int round = 0; round < 50; round++) {
-      Mapping mapping = Mapping.anonymous(8 << 20);
-      Thread adviser =
-          Thread.ofPlatform()
-              .start(() -> {
-                try {
-                  while (true) {
-                    mapping.advise(Advice.POPULATE_WRITE);
-                    mapping.advise(Advice.DONTNEED);
+  void closeWaitsForTheCallsInside() throws Exception {
+    try (OwnedFd zero = OwnedFd.openReadWrite("/dev/zero")) {
+      for (String call : List.of("madvise", "mbind", "msync", "mprotect")) {
+        Mapping mapping = Mapping.shared(zero, 0, 1 << 20);
+        CountDownLatch inside = new CountDownLatch(1);
+        CountDownLatch goOn = new CountDownLatch(1);
+        AtomicReference<Throwable> failure = new AtomicReference<>();
+        try (FaultInjection _ =
+            FaultInjection.before(
+                call,
+                () -> {
+                  inside.countDown();
+                  try {
+                    goOn.await();
+                  } catch (InterruptedException e) {
+                    throw new IllegalStateException(e);
                   }
-                } catch (IllegalStateException e) {
-                  // Closed: what this waits for.
-                } catch (SystemCallException e) {
-                  throw new AssertionError(e);
-                }
-              });
-      long address = mapping.address();
-      mapping.close();
-      try (Mapping stranger = Mapping.fixedAt(address, 8 << 20)) {
-        stranger.segment().fill((byte) 7);
-        adviser.join();
-        assertEquals(7, stranger.segment().get(ValueLayout.JAVA_BYTE, 4 << 20));
+                })) {
+          Thread user =
+              Thread.ofPlatform()
+                  .start(() -> {
+                    try {
+                      switch (call) {
+                        case "madvise" -> mapping.advise(Advice.POPULATE_WRITE);
+                        case "mbind" -> mapping.bind(NumaPolicy.DEFAULT, 0);
+                        case "msync" -> mapping.sync();
+                        default -> mapping.protectReadOnly();
+                      }
+                    } catch (Throwable t) {
+                      failure.set(t);
+                    }
+                  });
+          inside.await();
+          Thread closer = Thread.ofPlatform().start(mapping::close);
+          while (closer.getState() != Thread.State.WAITING) {
+            assertTrue(closer.isAlive(), call + ": closed with a call inside");
+            Thread.sleep(1);
+          }
+          assertTrue(isMapped(mapping.address()));
+          goOn.countDown();
+          user.join();
+          closer.join();
+          assertFalse(isMapped(mapping.address()));
+        }
+        assertEquals(null, failure.get(), call);
       }
     }
   }
