@@ -53,6 +53,9 @@ public final class Epoll implements AutoCloseable {
   private final int capacity;
   private final MemorySegment events;
 
+  /** Of the one thread that waits. */
+  private final MemorySegment errno = Libc.newCaptureBuffer();
+
   private Epoll(OwnedFd fd, int capacity) {
     this.fd = fd;
     this.capacity = capacity;
@@ -156,7 +159,12 @@ public final class Epoll implements AutoCloseable {
     int epoll = fd.acquire();
     int n;
     try {
-      n = Libc.callInt(EPOLL_WAIT, epoll, events.address(), capacity, timeoutMillis);
+      n =
+          Libc.intResult(
+              (int)
+                  Libc.call(
+                      errno, EPOLL_WAIT, epoll, events.address(), capacity, timeoutMillis, 0, 0, 0),
+              errno);
     } finally {
       fd.release();
       // The kernel wrote by address: keep the memory alive until it has.
