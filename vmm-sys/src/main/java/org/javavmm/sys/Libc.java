@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.lang.ref.Reference;
 
 /**
  * The door to libc: every native call of java-vmm goes through {@link #call}.
@@ -37,6 +38,16 @@ final class Libc {
           .downcallHandle(
               FunctionDescriptor.of(LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG),
               Linker.Option.captureCallState("errno"));
+
+  private static final long CAPTURE_SIZE = CAPTURE_LAYOUT.byteSize();
+
+  /**
+   * All memory. The linker takes a slice of the segment it is given for {@code errno}. Only if the
+   * compiler knows that segment's class, as it does of a slice of a constant, is it sure to do
+   * without the object, whatever kinds of segments the rest of the process uses.
+   */
+  @SuppressWarnings("restricted")
+  private static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
 
   private static final SymbolLookup SYMBOLS = Linker.nativeLinker().defaultLookup();
 
@@ -175,11 +186,14 @@ final class Libc {
       long g,
       long h) {
     try {
-      return (long) SEVEN_LONGS.invokeExact(f, errno, a, b, c, d, e, g, h);
+      MemorySegment capture = ALL.asSlice(errno.address(), CAPTURE_SIZE);
+      return (long) SEVEN_LONGS.invokeExact(f, capture, a, b, c, d, e, g, h);
     } catch (Error | RuntimeException t) {
       throw t;
     } catch (Throwable t) {
       throw new AssertionError("a downcall threw a checked exception", t);
+    } finally {
+      Reference.reachabilityFence(errno);
     }
   }
 
