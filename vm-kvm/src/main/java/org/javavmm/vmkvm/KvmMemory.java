@@ -44,7 +44,11 @@ public final class KvmMemory implements AutoCloseable {
         var _ = slots.add(region);
       }
     } catch (KvmException | RuntimeException e) {
-      slots.close();
+      try {
+        slots.close();
+      } catch (IllegalStateException kept) {
+        e.addSuppressed(kept);
+      }
       throw e;
     }
     return slots;

@@ -19,8 +19,9 @@ import java.lang.foreign.MemorySegment;
  *
  * <p>Every write, by whichever method, is marked in the region's {@link DirtyLog} if it has one.
  *
- * <p>The scalar accessors, the copies and the views allocate nothing. All methods may be called by
- * any thread.
+ * <p>The scalar accessors, the copies between memory and a buffer and the accesses of a view
+ * allocate nothing; an {@link IommuView} says where it does. All methods may be called by any
+ * thread.
  */
 public abstract sealed class AddressSpace permits GuestMemory, IommuView {
   AddressSpace() {}

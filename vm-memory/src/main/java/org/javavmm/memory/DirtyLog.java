@@ -131,6 +131,8 @@ public final class DirtyLog {
     for (long at = 0; at < marks.byteSize(); at += Long.BYTES) {
       LONG.setOpaque(marks, at, 0L);
     }
+    // Before the caller copies: else a store of now could be marked before its mark is removed.
+    VarHandle.fullFence();
   }
 
   @Override

@@ -68,8 +68,8 @@ public final class GuestIoVector implements AutoCloseable {
    * @param wanted {@code READ} for a transfer out of guest memory, {@code WRITE} for one into it;
    *     the same for all ranges of a vector
    * @throws IllegalStateException if a transfer has begun; {@link #clear} comes first
-   * @throws IllegalArgumentException if {@code wanted} differs from that of the ranges before, or
-   *     if there are more pieces than the capacity
+   * @throws IllegalArgumentException if {@code wanted} is both, or differs from that of the ranges
+   *     before, or if there are more pieces than the capacity
    * @throws GuestMemoryException if the range cannot be accessed so
    */
   public void add(AddressSpace memory, long address, long length, Access wanted) {
@@ -79,6 +79,12 @@ public final class GuestIoVector implements AutoCloseable {
     if (access != null && access != wanted) {
       throw new IllegalArgumentException(
           "a vector for " + access + " takes no range for " + wanted);
+    }
+    if (wanted == Access.READ_WRITE) {
+      throw new IllegalArgumentException("a vector is for READ or for WRITE, not for both");
+    }
+    if (length == 0) {
+      return;
     }
     int piecesBefore = pieces;
     long lastBefore = pieces == 0 ? 0 : lengths[pieces - 1];

@@ -24,6 +24,9 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
 
   private volatile boolean closed;
 
+  /** Whether a close has begun to unmap, which cannot be taken back. */
+  private boolean unmapping;
+
   GuestMemory() {}
 
   /** {@return a builder for a memory without regions yet} */
@@ -93,7 +96,7 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
         for (RegionSpec spec : specs) {
           regions.add(GuestRegion.map(spec));
         }
-      } catch (SystemCallException | RuntimeException e) {
+      } catch (SystemCallException | RuntimeException | Error e) {
         regions.forEach(GuestRegion::unmap);
         throw e;
       }
@@ -202,7 +205,7 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
     GuestRegion added;
     try {
       added = GuestRegion.map(spec);
-    } catch (SystemCallException | RuntimeException e) {
+    } catch (SystemCallException | RuntimeException | Error e) {
       region.cancelClosing();
       throw e;
     }
@@ -212,15 +215,19 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
     try {
       unmapOr(region, before);
     } catch (IllegalStateException e) {
-      added.startClosing();
-      added.unmap();
+      try {
+        added.startClosing();
+        added.unmap();
+      } catch (IllegalStateException leased) {
+        e.addSuppressed(leased); // by a thread that found it meanwhile
+      }
       throw e;
     }
     return added;
   }
 
   private void checkChange() {
-    if (closed) {
+    if (unmapping) {
       throw new IllegalStateException("guest memory is closed");
     }
     checkResizable();
@@ -608,17 +615,31 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
 
   /**
    * Turns what a copy threw into a fault, if guest memory was the reason: the other side may be
-   * closed as well, and that is the caller's mistake.
+   * closed, or have lost its pages, as well, and that is the caller's mistake.
    */
   private RuntimeException copyFailed(
-      Throwable cause, RegionMap map, long gpa, long length, Access access) {
-    if (cause instanceof InternalError
-        || closed
-        || map.isUnmapped(gpa, length)
-        || !(cause instanceof RuntimeException e)) {
+      Throwable cause, RegionMap map, long gpa, long length, Access access, MemorySegment other) {
+    if (cause instanceof InternalError error) {
+      if (other.isNative() && !isLost(map, gpa, length)) {
+        throw error;
+      }
       return fault(gpa, length, access, cause);
     }
-    return e;
+    return closed || map.isUnmapped(gpa, length) || !(cause instanceof RuntimeException e)
+        ? fault(gpa, length, access, cause)
+        : e;
+  }
+
+  /** Marks a range that was checked, of which a part may have been written. */
+  private static void markPieces(RegionMap map, long gpa, long length) {
+    int i = map.indexOf(gpa);
+    long done = 0;
+    while (done != length) {
+      GuestRegion r = map.at(i++);
+      long n = r.atMost(gpa + done, length - done);
+      r.wrote(gpa + done - r.gpa, n);
+      done += n;
+    }
   }
 
   @Override
@@ -630,7 +651,9 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
         MemorySegment.copy(r.segment, gpa - r.gpa, target, 0, length);
         return;
       } catch (IllegalStateException | InternalError e) {
-        throw copyFailed(e, map(), gpa, length, Access.READ);
+        throw r.isUnmapped()
+            ? fault(gpa, length, Access.READ, e)
+            : copyFailed(e, map(), gpa, length, Access.READ, target);
       }
     }
     readPieces(gpa, target, length);
@@ -649,7 +672,7 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
         done += n;
       }
     } catch (IllegalStateException | InternalError e) {
-      throw copyFailed(e, map, gpa, length, Access.READ);
+      throw copyFailed(e, map, gpa, length, Access.READ, target);
     }
   }
 
@@ -676,7 +699,10 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
       try {
         MemorySegment.copy(source, 0, r.segment, gpa - r.gpa, length);
       } catch (IllegalStateException | InternalError e) {
-        throw copyFailed(e, map(), gpa, length, Access.WRITE);
+        r.wrote(gpa - r.gpa, length); // a part of it may be
+        throw r.isUnmapped()
+            ? fault(gpa, length, Access.WRITE, e)
+            : copyFailed(e, map(), gpa, length, Access.WRITE, source);
       }
       r.wrote(gpa - r.gpa, length);
       return;
@@ -698,7 +724,8 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
         done += n;
       }
     } catch (IllegalStateException | InternalError e) {
-      throw copyFailed(e, map, gpa, length, Access.WRITE);
+      markPieces(map, gpa, length);
+      throw copyFailed(e, map, gpa, length, Access.WRITE, source);
     }
   }
 
@@ -710,6 +737,7 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
       try {
         MemorySegment.copy(source, offset, r.segment, ValueLayout.JAVA_BYTE, gpa - r.gpa, length);
       } catch (IllegalStateException | InternalError e) {
+        r.wrote(gpa - r.gpa, length); // a part of it may be
         throw fault(gpa, length, Access.WRITE, e);
       }
       r.wrote(gpa - r.gpa, length);
@@ -733,6 +761,7 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
         done += n;
       }
     } catch (IllegalStateException | InternalError e) {
+      markPieces(map, gpa, length);
       throw fault(gpa, length, Access.WRITE, e);
     }
   }
@@ -770,6 +799,7 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
         left -= n;
       }
     } catch (IllegalStateException | InternalError e) {
+      markPieces(map, target, length);
       throw map.isUnmapped(source, length) || isLost(map, source, length)
           ? fault(source, length, Access.READ, e)
           : fault(target, length, Access.WRITE, e);
@@ -794,7 +824,7 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
         done += n;
       }
     } catch (IllegalStateException | InternalError e) {
-      throw copyFailed(e, map, gpa, length, Access.READ);
+      throw copyFailed(e, map, gpa, length, Access.READ, other);
     }
     return -1;
   }
@@ -819,7 +849,7 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
   /** The region that holds a range alone, for what is resolved once. */
   private GuestRegion alone(long gpa, long length, Access access) {
     GuestRegion r = region(gpa);
-    if (!r.holds(gpa, length) || !r.permits(access) || r.isUnmapped()) {
+    if (length != 0 && (!r.holds(gpa, length) || !r.permits(access) || r.isUnmapped())) {
       throw fault(gpa, length, access, null);
     }
     return r;
@@ -897,6 +927,7 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
       closing.forEach(GuestRegion::cancelClosing);
       throw e;
     }
+    unmapping = true;
     IllegalStateException failure = null;
     for (GuestRegion region : regions()) {
       try {

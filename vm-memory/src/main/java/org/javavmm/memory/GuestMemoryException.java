@@ -33,8 +33,8 @@ public final class GuestMemoryException extends RuntimeException {
     /** The host has lost the page: its file was truncated, or no huge page is left. */
     BACKING,
     /**
-     * The memory was closed; it has no other faults from then on but {@link #ALIGNMENT}. Or the
-     * region was replaced under the access.
+     * The memory was closed, or the region was removed under the access. Closed memory has no other
+     * faults by guest-physical address but {@link #ALIGNMENT}.
      */
     CLOSED
   }

@@ -413,7 +413,9 @@ public final class GuestRegion {
   }
 
   void cancelClosing() {
-    var _ = STATE.compareAndSet(this, CLOSING, 0);
+    if (!isUnmapped()) {
+      var _ = STATE.compareAndSet(this, CLOSING, 0);
+    }
   }
 
   boolean isUnmapped() {
@@ -441,12 +443,10 @@ public final class GuestRegion {
             : "";
       }
       if (spec.hugePages != HugePageSize.NONE && !spec.reserve) {
-        Path free =
-            Path.of(
-                "/sys/kernel/mm/hugepages/hugepages-"
-                    + spec.hugePages.bytes() / 1024
-                    + "kB/free_hugepages");
-        return Files.readString(free).strip().equals("0")
+        Path pool =
+            Path.of("/sys/kernel/mm/hugepages/hugepages-" + spec.hugePages.bytes() / 1024 + "kB");
+        // Those reserved by others are free, but not to be had.
+        return number(pool.resolve("free_hugepages")) <= number(pool.resolve("resv_hugepages"))
             ? "no free huge page of " + RegionMap.size(spec.hugePages.bytes()) + " is left"
             : "";
       }
@@ -454,6 +454,10 @@ public final class GuestRegion {
     } catch (IOException | IllegalStateException e) {
       return "its state cannot be read: " + e.getMessage();
     }
+  }
+
+  private static long number(Path file) throws IOException {
+    return Long.parseLong(Files.readString(file).strip());
   }
 
   @Override

@@ -402,6 +402,7 @@ public final class GuestView {
     try {
       MemorySegment.copy(source, 0, segment, offset, length);
     } catch (IllegalStateException | InternalError e) {
+      wrote(offset, length); // a part of it may be
       throw failed(offset, length, Access.WRITE, e);
     }
     wrote(offset, length);

@@ -17,6 +17,10 @@ import org.jspecify.annotations.Nullable;
  * <p>Copies may cross from one translation into the next; scalars, slices, views and loans may, if
  * what lies behind is in a row. A copy looks its translations up twice if they are several, to
  * check them and to copy: an invalidation in between can end it in the middle, with a fault.
+ *
+ * <p>Scalars, and copies between a buffer and a range that one kept translation covers, allocate
+ * nothing. Other ranges cost a question to the IOMMU for each translation, and a few objects: a
+ * device bounds the length of what the guest asks for before it asks here.
  */
 public final class IommuView extends AddressSpace {
   private final GuestMemory memory;
@@ -80,11 +84,9 @@ public final class IommuView extends AddressSpace {
       return iova;
     }
     Iotlb.Entries known = tlb.entries();
-    int i = known.find(iova);
-    if (i >= 0
-        && known.permitted[i].covers(access)
-        && Long.compareUnsigned(length - 1, known.lasts[i] - iova) <= 0) {
-      return known.gpas[i] + (iova - known.starts[i]);
+    int i = covering(known, iova, length, access);
+    if (i >= 0) {
+      return known.gpa(i, iova);
     }
     return translateSlowly(iova, length, access);
   }
@@ -102,7 +104,7 @@ public final class IommuView extends AddressSpace {
     long first = 0;
     long done = 0;
     while (done != length) {
-      if (!lookUp(iova + done, access, found) || !found.permitted().covers(access)) {
+      if (!lookUp(iova + done, access, found, done == 0) || !found.permitted().covers(access)) {
         throw GuestMemoryException.ofIova(
             iova, length, access, GuestMemoryException.Reason.UNTRANSLATED);
       }
@@ -120,8 +122,11 @@ public final class IommuView extends AddressSpace {
 
   /**
    * Finds a translation that permits the access, in the table or by asking; whether there is one.
+   *
+   * @param keep whether to keep the answer: of a long range only the first is, for a change of the
+   *     table costs its size
    */
-  private boolean lookUp(long iova, Access access, Translation found) {
+  private boolean lookUp(long iova, Access access, Translation found, boolean keep) {
     if (tlb.lookup(iova, found) && found.permitted().covers(access)) {
       return true;
     }
@@ -131,14 +136,19 @@ public final class IommuView extends AddressSpace {
       return false;
     }
     if (!found.holds(iova)) {
+      if (found.names(iova)) {
+        return false; // cut: the rest would lie beyond 2^64
+      }
       throw new IllegalStateException(
           "the IOMMU was asked for iova=0x" + Long.toHexString(iova) + " and gave " + found);
     }
-    tlb.insertIf(epoch, found);
+    if (keep) {
+      tlb.insertIf(epoch, found);
+    }
     return true;
   }
 
-  /** Why a range cannot be accessed, as far as translations go; null if it can. */
+  /** Why a range has no translation that permits the access; null if it has. */
   private GuestMemoryException.@Nullable Reason problem(
       long iova, long length, Access access, Translation found) {
     if (Long.compareUnsigned(iova + (length - 1), iova) < 0) {
@@ -146,13 +156,18 @@ public final class IommuView extends AddressSpace {
     }
     long done = 0;
     while (done != length) {
-      if (!lookUp(iova + done, access, found)) {
+      if (!lookUp(iova + done, access, found, done == 0)) {
         return GuestMemoryException.Reason.UNTRANSLATED;
       }
       if (!found.permitted().covers(access)) {
         return GuestMemoryException.Reason.PERMISSION;
       }
-      done += piece(found, iova + done, length - done);
+      long n = piece(found, iova + done, length - done);
+      long gpa = found.gpa() + (iova + done - found.iova());
+      if (!memory.allows(gpa, n, access)) {
+        throw memory.fault(gpa, n, access, null);
+      }
+      done += n;
     }
     return null;
   }
@@ -162,16 +177,14 @@ public final class IommuView extends AddressSpace {
     return Long.compareUnsigned(length, left) <= 0 ? length : left;
   }
 
-  /** Whether one translation, known already, covers a range. */
-  private boolean isOne(long iova, long length, Access access) {
-    if (bypass) {
-      return true;
-    }
-    Iotlb.Entries known = tlb.entries();
+  /** What one look-up says: the entry that covers a range and permits the access, or -1. */
+  private static int covering(Iotlb.Entries known, long iova, long length, Access access) {
     int i = known.find(iova);
     return i >= 0
-        && known.permitted[i].covers(access)
-        && Long.compareUnsigned(length - 1, known.lasts[i] - iova) <= 0;
+            && known.permitted[i].covers(access)
+            && Long.compareUnsigned(length - 1, known.lasts[i] - iova) <= 0
+        ? i
+        : -1;
   }
 
   /** What is done to each piece of a range. */
@@ -184,13 +197,15 @@ public final class IommuView extends AddressSpace {
   private void forEach(long iova, long length, Access access, Piece action) {
     check(iova, length, access);
     Translation found = new Translation();
+    if (bypass) {
+      if (length != 0) {
+        action.handle(iova, 0, length);
+      }
+      return;
+    }
     long done = 0;
     while (done != length) {
-      if (bypass) {
-        action.handle(iova + done, done, length - done);
-        return;
-      }
-      if (!lookUp(iova + done, access, found) || !found.permitted().covers(access)) {
+      if (!lookUp(iova + done, access, found, done == 0) || !found.permitted().covers(access)) {
         throw GuestMemoryException.ofIova(
             iova, length, access, GuestMemoryException.Reason.UNTRANSLATED);
       }
@@ -210,19 +225,9 @@ public final class IommuView extends AddressSpace {
       }
       return;
     }
-    Translation found = new Translation();
-    GuestMemoryException.Reason problem = problem(iova, length, access, found);
+    GuestMemoryException.Reason problem = problem(iova, length, access, new Translation());
     if (problem != null) {
       throw GuestMemoryException.ofIova(iova, length, access, problem);
-    }
-    long done = 0;
-    while (done != length && lookUp(iova + done, access, found)) {
-      long n = piece(found, iova + done, length - done);
-      long gpa = found.gpa() + (iova + done - found.iova());
-      if (!memory.allows(gpa, n, access)) {
-        throw memory.fault(gpa, n, access, null);
-      }
-      done += n;
     }
   }
 
@@ -343,8 +348,12 @@ public final class IommuView extends AddressSpace {
   @Override
   public void read(long iova, MemorySegment target) {
     long length = target.byteSize();
-    if (isOne(iova, length, Access.READ)) {
-      memory.read(translate(iova, length, Access.READ), target);
+    Iotlb.Entries known = tlb.entries();
+    int i = covering(known, iova, length, Access.READ);
+    if (bypass) {
+      memory.read(iova, target);
+    } else if (i >= 0) {
+      memory.read(known.gpa(i, iova), target);
     } else {
       forEach(
           iova, length, Access.READ, (gpa, done, n) -> memory.read(gpa, target.asSlice(done, n)));
@@ -354,8 +363,12 @@ public final class IommuView extends AddressSpace {
   @Override
   public void read(long iova, byte[] target, int offset, int length) {
     Objects.checkFromIndexSize(offset, length, target.length);
-    if (isOne(iova, length, Access.READ)) {
-      memory.read(translate(iova, length, Access.READ), target, offset, length);
+    Iotlb.Entries known = tlb.entries();
+    int i = covering(known, iova, length, Access.READ);
+    if (bypass) {
+      memory.read(iova, target, offset, length);
+    } else if (i >= 0) {
+      memory.read(known.gpa(i, iova), target, offset, length);
     } else {
       forEach(
           iova,
@@ -368,8 +381,12 @@ public final class IommuView extends AddressSpace {
   @Override
   public void write(long iova, MemorySegment source) {
     long length = source.byteSize();
-    if (isOne(iova, length, Access.WRITE)) {
-      memory.write(translate(iova, length, Access.WRITE), source);
+    Iotlb.Entries known = tlb.entries();
+    int i = covering(known, iova, length, Access.WRITE);
+    if (bypass) {
+      memory.write(iova, source);
+    } else if (i >= 0) {
+      memory.write(known.gpa(i, iova), source);
     } else {
       forEach(
           iova, length, Access.WRITE, (gpa, done, n) -> memory.write(gpa, source.asSlice(done, n)));
@@ -379,8 +396,12 @@ public final class IommuView extends AddressSpace {
   @Override
   public void write(long iova, byte[] source, int offset, int length) {
     Objects.checkFromIndexSize(offset, length, source.length);
-    if (isOne(iova, length, Access.WRITE)) {
-      memory.write(translate(iova, length, Access.WRITE), source, offset, length);
+    Iotlb.Entries known = tlb.entries();
+    int i = covering(known, iova, length, Access.WRITE);
+    if (bypass) {
+      memory.write(iova, source, offset, length);
+    } else if (i >= 0) {
+      memory.write(known.gpa(i, iova), source, offset, length);
     } else {
       forEach(
           iova,
@@ -452,7 +473,13 @@ public final class IommuView extends AddressSpace {
 
   @Override
   void collect(long iova, long length, Access access, GuestIoVector vector) {
-    forEach(iova, length, access, (gpa, done, n) -> memory.collect(gpa, n, access, vector));
+    Iotlb.Entries known = tlb.entries();
+    int i = covering(known, iova, length, access);
+    if (!bypass && i >= 0) {
+      memory.collect(known.gpa(i, iova), length, access, vector);
+    } else {
+      forEach(iova, length, access, (gpa, done, n) -> memory.collect(gpa, n, access, vector));
+    }
   }
 
   @Override

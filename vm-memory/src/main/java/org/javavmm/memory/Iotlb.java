@@ -54,6 +54,11 @@ public final class Iotlb {
       return -1;
     }
 
+    /** The guest-physical address of an address that entry {@code i} holds. */
+    long gpa(int i, long iova) {
+      return gpas[i] + (iova - starts[i]);
+    }
+
     void set(int i, long start, long last, long gpa, long age, Access access) {
       starts[i] = start;
       lasts[i] = last;

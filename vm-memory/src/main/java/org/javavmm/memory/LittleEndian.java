@@ -87,6 +87,9 @@ final class LittleEndian {
      */
     private static boolean narrow(
         MemorySegment segment, long offset, int ones, int expected, int value) {
+      if (segment.isReadOnly()) {
+        throw new IllegalArgumentException("read-only");
+      }
       long word = offset & ~3L;
       int shift = (int) (offset & 3) * 8;
       int mask = ones << shift;

@@ -5,10 +5,15 @@ package org.javavmm.memory;
 public final class Translation {
   private long iova;
   private long length;
+
+  /** As it was given, before it was cut. */
+  private long wanted;
+
   private long gpa;
   private Access permitted = Access.READ;
 
-  Translation() {}
+  /** Creates a translation of nothing. */
+  public Translation() {}
 
   /**
    * Sets the translation. Where a range would exceed 2^64 it is cut there.
@@ -20,6 +25,7 @@ public final class Translation {
    */
   public void set(long newIova, long newLength, long newGpa, Access newPermitted) {
     iova = newIova;
+    wanted = newLength;
     length = cut(newLength, newIova, newGpa);
     gpa = newGpa;
     permitted = newPermitted;
@@ -55,6 +61,11 @@ public final class Translation {
   /** {@return what the translation permits} */
   public Access permitted() {
     return permitted;
+  }
+
+  /** Whether the address is in the range as it was given. */
+  boolean names(long address) {
+    return Long.compareUnsigned(address - iova, wanted) < 0;
   }
 
   boolean holds(long address) {

@@ -3,6 +3,7 @@ package org.javavmm.memory;
 
 import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
+import java.util.concurrent.TimeUnit;
 
 /** Measures what the calling thread allocates on the heap. */
 final class Allocation {
@@ -21,7 +22,8 @@ final class Allocation {
    */
   static long bytes(int n, Step step) throws Exception {
     long least = Long.MAX_VALUE;
-    for (int round = 0; round < 30 && least > n / 100; round++) {
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+    for (int round = 0; least > n / 100 && (round < 30 || System.nanoTime() < end); round++) {
       long before = THREADS.getCurrentThreadAllocatedBytes();
       for (int i = 0; i < n; i++) {
         step.run(i);

@@ -170,6 +170,12 @@ class BackingTest {
                 + Long.toHexString(gpa)
                 + ", length=4): not permitted there",
             () -> memory.compareAndSetInt(gpa, 0, 1));
+        assertThrows(
+            GuestMemoryException.class, () -> memory.compareAndSetByte(gpa, (byte) 99, (byte) 1));
+        assertThrows(
+            GuestMemoryException.class,
+            () -> memory.compareAndSetShort(gpa, (short) 99, (short) 1));
+        assertEquals(0, memory.view(gpa, 0, Access.WRITE).length());
         assertThrows(GuestMemoryException.class, () -> memory.write(gpa, new byte[8]));
         assertThrows(
             GuestMemoryException.class,

@@ -171,6 +171,9 @@ class GuestIoVectorTest {
     try (GuestMemory memory = memory();
         EventFd event = EventFd.create("stream");
         GuestIoVector vector = new GuestIoVector(2)) {
+      vector.add(memory, 0, 0, Access.WRITE); // nothing, so that it decides nothing
+      assertThrows(
+          IllegalArgumentException.class, () -> vector.add(memory, 0, 1, Access.READ_WRITE));
       vector.add(memory, 0, 10, Access.READ);
       vector.add(memory, 10, 10, Access.READ);
       vector.add(memory, 30, 10, Access.READ);

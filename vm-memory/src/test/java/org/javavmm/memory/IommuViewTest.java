@@ -239,6 +239,35 @@ class IommuViewTest {
   }
 
   @Test
+  void whatWouldLieBeyondTheEndHasNoTranslation() {
+    IommuView cut =
+        new IommuView(
+            memory,
+            (iova, access, found) -> {
+              found.set(0x1000, 2 * PAGE, -PAGE, Access.READ_WRITE);
+              return true;
+            },
+            4);
+    assertFault(
+        Reason.UNTRANSLATED,
+        "guest memory read(iova=0x2000, length=4): the IOMMU has no translation",
+        () -> cut.getInt(0x2000));
+    assertFalse(cut.contains(0x2000, 4));
+  }
+
+  /** A guest may name a range as long as it likes, all of it one page of memory. */
+  @Test
+  void aLongRangeIsNotKeptPieceByPiece() {
+    for (int i = 0; i < 20_000; i++) {
+      map((long) i * PAGE, BASE, Access.READ_WRITE);
+    }
+    IommuView large = new IommuView(memory, this::translate, 65_536);
+    assertTrue(large.contains(0, 20_000L * PAGE));
+    assertEquals(1, large.tlb().size());
+    assertTrue(questions <= 20_000, questions + " questions");
+  }
+
+  @Test
   void nothingAtAllIsPossibleAnywhere() {
     for (long iova : new long[] {0, 0x1000, -1, Long.MIN_VALUE}) {
       view.read(iova, new byte[0]);

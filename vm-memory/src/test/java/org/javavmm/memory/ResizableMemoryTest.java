@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -197,6 +199,67 @@ class ResizableMemoryTest extends GuestMemoryTestCase {
         throw new AssertionError(failure.get());
       }
       assertTrue(counts[0] > 0 && counts[1] > 0);
+    }
+  }
+
+  /** A long copy to or from a segment while its region goes: a fault, not the JDK's own error. */
+  @Test
+  void copiesUnderARemovalFault() throws Exception {
+    long size = 1 << 20;
+    try (GuestMemory memory = GuestMemory.builder().resizable().build();
+        Arena arena = Arena.ofShared()) {
+      AtomicBoolean stop = new AtomicBoolean();
+      AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
+      List<Thread> copiers = new ArrayList<>();
+      for (boolean write : new boolean[] {false, true}) {
+        MemorySegment buffer = arena.allocate(size);
+        copiers.add(
+            Thread.ofPlatform()
+                .start(() -> {
+                  while (!stop.get()) {
+                    try {
+                      if (write) {
+                        memory.write(0, buffer);
+                      } else {
+                        memory.read(0, buffer);
+                      }
+                    } catch (GuestMemoryException e) {
+                      // No region, or none any more.
+                    } catch (Throwable t) {
+                      failure.set(t);
+                      return;
+                    }
+                  }
+                }));
+      }
+      for (int i = 0; i < 2000 && failure.get() == null; i++) {
+        memory.removeRegion(memory.addRegion(RegionSpec.anonymous("r", 0, size)));
+      }
+      stop.set(true);
+      for (Thread copier : copiers) {
+        copier.join();
+      }
+      if (failure.get() != null) {
+        throw new AssertionError(failure.get());
+      }
+    }
+  }
+
+  @Test
+  void anErrorWhileReplacingLeavesTheOldRegion() throws Exception {
+    try (GuestMemory memory = GuestMemory.builder().resizable().build()) {
+      GuestRegion a = memory.addRegion(RegionSpec.anonymous("a", 0, 4096));
+      assertThrows(
+          AssertionError.class,
+          () ->
+              memory.replaceRegion(
+                  a,
+                  RegionSpec.anonymous("b", 0, 4096)
+                      .contents(segment -> {
+                        throw new AssertionError("by the caller");
+                      })));
+      a.lease("still possible").close();
+      memory.putByte(0, (byte) 1);
     }
   }
 

@@ -3,6 +3,7 @@ package org.javavmm.vmm;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
+import org.jspecify.annotations.Nullable;
 
 /** What was opened so far, closed in reverse unless all of it succeeds. */
 final class Undo implements AutoCloseable {
@@ -31,8 +32,20 @@ final class Undo implements AutoCloseable {
 
   @Override
   public void close() {
+    @Nullable IllegalStateException failure = null;
     while (!opened.isEmpty()) {
-      opened.pop().close();
+      try {
+        opened.pop().close();
+      } catch (IllegalStateException e) {
+        if (failure == null) {
+          failure = e;
+        } else {
+          failure.addSuppressed(e);
+        }
+      }
+    }
+    if (failure != null) {
+      throw failure;
     }
   }
 }

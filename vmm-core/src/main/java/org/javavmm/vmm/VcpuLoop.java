@@ -70,7 +70,8 @@ final class VcpuLoop {
       switch (vcpu.run()) {
         case IO -> portAccess(exit);
         case MMIO -> {
-          if (memory.allows(exit.mmioAddress(), 1, Access.WRITE)) {
+          if (memory.allows(
+              exit.mmioAddress(), 1, exit.mmioIsWrite() ? Access.WRITE : Access.READ)) {
             // A KVM that interprets the guest calls a lost page a device's.
             stop.accept(failure("no page behind " + exit + lost()));
             return;

@@ -8,6 +8,7 @@ import org.javavmm.kvm.Regs;
 import org.javavmm.kvm.Sregs;
 import org.javavmm.kvm.Vcpu;
 import org.javavmm.memory.GuestMemory;
+import org.javavmm.memory.GuestMemoryException;
 
 /** A vCPU's registers and the bytes it was about to execute, for a report. */
 final class VcpuState {
@@ -40,7 +41,11 @@ final class VcpuState {
       return "not in memory (gpa=0x" + Long.toHexString(gpa.getAsLong()) + ")";
     }
     byte[] bytes = new byte[length];
-    memory.read(gpa.getAsLong(), bytes);
+    try {
+      memory.read(gpa.getAsLong(), bytes);
+    } catch (GuestMemoryException | InternalError e) {
+      return "not readable: " + e.getMessage();
+    }
     return HexFormat.ofDelimiter(" ").formatHex(bytes);
   }
 }

@@ -9,7 +9,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
-import java.lang.ref.Reference;
 
 /**
  * The door to libc: every native call of java-vmm goes through {@link #call}.
@@ -39,15 +38,12 @@ final class Libc {
               FunctionDescriptor.of(LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG),
               Linker.Option.captureCallState("errno"));
 
-  private static final long CAPTURE_SIZE = CAPTURE_LAYOUT.byteSize();
-
   /**
-   * All memory. The linker takes a slice of the segment it is given for {@code errno}. Only if the
-   * compiler knows that segment's class, as it does of a slice of a constant, is it sure to do
-   * without the object, whatever kinds of segments the rest of the process uses.
+   * The class of every buffer for {@code errno}. The linker takes a slice of the buffer. Only if
+   * the compiler knows the buffer's class is it sure to do without an object for that slice,
+   * whatever kinds of segments the rest of the process uses.
    */
-  @SuppressWarnings("restricted")
-  private static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+  private static final Class<?> BUFFER = newCaptureBuffer().getClass();
 
   private static final SymbolLookup SYMBOLS = Linker.nativeLinker().defaultLookup();
 
@@ -186,14 +182,14 @@ final class Libc {
       long g,
       long h) {
     try {
-      MemorySegment capture = ALL.asSlice(errno.address(), CAPTURE_SIZE);
-      return (long) SEVEN_LONGS.invokeExact(f, capture, a, b, c, d, e, g, h);
+      if (errno.getClass() != BUFFER) {
+        throw new AssertionError("a buffer for errno of " + errno.getClass());
+      }
+      return (long) SEVEN_LONGS.invokeExact(f, errno, a, b, c, d, e, g, h);
     } catch (Error | RuntimeException t) {
       throw t;
     } catch (Throwable t) {
       throw new AssertionError("a downcall threw a checked exception", t);
-    } finally {
-      Reference.reachabilityFence(errno);
     }
   }
 
