@@ -62,8 +62,11 @@ public final class MapChangeTests {
 
   /** A region is replaced. There is one at each moment, so a fault can only be that of a race. */
   @JCStressTest
-  @Outcome(id = "[012], [02]", expect = Expect.ACCEPTABLE, desc = "fault, then new or fault")
-  @Outcome(id = "1, 1", expect = Expect.ACCEPTABLE, desc = "old")
+  @Outcome(
+      id = "[012], [02]",
+      expect = Expect.ACCEPTABLE,
+      desc = "old, new or a fault, then new or a fault")
+  @Outcome(id = "1, 1", expect = Expect.ACCEPTABLE, desc = "old twice")
   @Outcome(expect = Expect.FORBIDDEN, desc = "a mix, a hole, or old after new")
   @State
   public static class Replace {
