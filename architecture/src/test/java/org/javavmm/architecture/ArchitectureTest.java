@@ -67,6 +67,7 @@ class ArchitectureTest {
       lab             | loader sys
       examples        | vmm lab codecs
       bench           | vmm codecs kvm
+      stress          | vmm codecs kvm
       fuzz            | vmm codecs kvm
       """;
 
@@ -74,17 +75,18 @@ class ArchitectureTest {
   private static final Map<String, Set<String>> ONLY_NAMED =
       Map.of(
           "bindings", Set.of("sys", "kvm"),
-          "kvm", Set.of("arch", "vmkvm", "vmm", "examples", "fuzz", "bench"));
+          "kvm", Set.of("arch", "vmkvm", "vmm", "examples", "fuzz", "bench", "stress"));
 
   /** Rows whose classes may use libraries; all others have the JDK and JSpecify. */
   private static final Set<String> WITH_LIBRARIES =
-      Set.of("codecs", "vmm", "lab", "examples", "bench", "fuzz");
+      Set.of("codecs", "vmm", "lab", "examples", "bench", "stress", "fuzz");
 
   /** Programs, which talk to their user. */
   private static final Set<String> PROGRAMS = Set.of("examples", "lab");
 
   /** Modules of the reactor without classes that others could use. */
-  private static final Set<String> NOT_CHECKED = Set.of("bom", "architecture", "bench", "fuzz");
+  private static final Set<String> NOT_CHECKED =
+      Set.of("bom", "architecture", "bench", "stress", "fuzz");
 
   /** The methods that need native access, by owner. */
   private static final Map<String, Set<String>> RESTRICTED =
