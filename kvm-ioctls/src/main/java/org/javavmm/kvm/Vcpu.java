@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.javavmm.kvm;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -78,6 +79,62 @@ public final class Vcpu implements AutoCloseable {
   /** {@return the view of the last exit, always the same object} */
   public VcpuExit exit() {
     return exit;
+  }
+
+  /**
+   * Maps guest memory before the guest touches it: {@link Cap#PRE_FAULT_MEMORY}. Where KVM stops
+   * early, for a signal or because it had enough, it is asked again for the rest.
+   *
+   * @param gpa the guest-physical address, a multiple of the page size
+   * @param size the size in bytes, a multiple of the page size
+   * @throws KvmException {@code ENOENT} if there is no slot, {@code ENOTTY} or {@code EOPNOTSUPP}
+   *     if this KVM cannot do it
+   */
+  public void preFaultMemory(long gpa, long size) throws KvmException {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment range = Kvm.struct(arena, PreFaultMemoryLayout.SIZEOF);
+      range.set(ValueLayout.JAVA_LONG, PreFaultMemoryLayout.GPA, gpa);
+      range.set(ValueLayout.JAVA_LONG, PreFaultMemoryLayout.SIZE, size);
+      long left = size;
+      do {
+        int result = Kvm.call(fd, KvmIoctl.KVM_PRE_FAULT_MEMORY, range);
+        // KVM moved address and size on to what is left.
+        long now = range.get(ValueLayout.JAVA_LONG, PreFaultMemoryLayout.SIZE);
+        boolean again = result == -Errno.EINTR || result == -Errno.EAGAIN;
+        boolean stuck = result >= 0 && now != 0 && Long.compareUnsigned(now, left) >= 0;
+        Kvm.check(
+            again ? 0 : stuck ? -Errno.EIO : result,
+            "KVM_PRE_FAULT_MEMORY(vcpu="
+                + id
+                + ", gpa="
+                + Kvm.hex(gpa)
+                + ", size="
+                + Kvm.hex(size)
+                + ")",
+            stuck ? "no progress with " + now + " bytes left" : "");
+        left = now;
+      } while (left != 0);
+    }
+  }
+
+  /**
+   * {@return the ring of collected writes, which all vCPUs of the VM share: {@link
+   * Cap#COALESCED_MMIO}}
+   *
+   * @throws KvmException if this KVM has none
+   */
+  public CoalescedRing coalescedRing() throws KvmException {
+    return vm.coalescedRing(runPage);
+  }
+
+  /**
+   * {@return the vCPU's statistics: {@link Cap#BINARY_STATS_FD}}
+   *
+   * @throws KvmException if this KVM lacks them
+   * @throws IOException if what KVM says of them cannot be read or makes no sense
+   */
+  public Stats stats() throws IOException {
+    return vm.stats(fd, "vCPU " + id);
   }
 
   /**

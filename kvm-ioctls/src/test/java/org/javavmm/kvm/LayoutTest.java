@@ -177,7 +177,7 @@ class LayoutTest {
    * @param nested what a name's prefix says of the structure in which the field lies
    * @param others constants checked elsewhere
    */
-  private static void compare(
+  static void compare(
       Class<?> written, Class<?> struct, Map<String, Class<?>> nested, Set<String> others)
       throws Exception {
     assertEquals(Map.of(), differences(written, struct, nested, others), written.getSimpleName());
@@ -226,7 +226,7 @@ class LayoutTest {
   }
 
   /** The generated constants are methods; those beyond 32 bits unsigned do not occur in KVM. */
-  private static long constant(String name) throws Exception {
+  static long constant(String name) throws Exception {
     Object value = invoke(kvm_h.class, name);
     return switch (value) {
       case Integer i -> Integer.toUnsignedLong(i);
@@ -244,14 +244,14 @@ class LayoutTest {
     }
   }
 
-  private static boolean isConstant(Field field) {
+  static boolean isConstant(Field field) {
     return Modifier.isStatic(field.getModifiers())
         && Modifier.isFinal(field.getModifiers())
         && (field.getType() == int.class || field.getType() == long.class)
         && !field.isSynthetic();
   }
 
-  private static long value(Field field) throws Exception {
+  static long value(Field field) throws Exception {
     field.setAccessible(true);
     return ((Number) field.get(null)).longValue();
   }
