@@ -23,7 +23,7 @@ public enum ExitReason {
   /** A hypercall that the monitor asked for; {@link VcpuExit#hypercallNumber}. */
   HYPERCALL(3),
 
-  /** A single step or breakpoint of {@code Vcpu.setGuestDebug}; {@link VcpuExit#debugPc}. */
+  /** A single step or breakpoint of {@link Vcpu#setGuestDebug}; {@link VcpuExit#debugPc}. */
   DEBUG(4),
 
   /** The guest halted, and no interrupt controller in the kernel waits for it. */
@@ -104,7 +104,7 @@ public enum ExitReason {
   /** WRMSR to a register given to the monitor; {@link VcpuExit#msrIndex}. */
   X86_WRMSR(30),
 
-  /** Empty the {@code DirtyRing} before running on. No payload. */
+  /** Empty the {@link DirtyRing} before running on. No payload. */
   DIRTY_RING_FULL(31),
 
   /** A processor of an SEV-ES guest waits for its start. No payload. */

@@ -118,7 +118,7 @@ public final class VcpuExit {
   }
 
   /**
-   * {@return whether {@code Vcpu.interrupt} would be taken at once}
+   * {@return whether {@link Vcpu#interrupt} would be taken at once}
    *
    * <p>Of use where the interrupt controllers are in user space; so are the next four.
    */

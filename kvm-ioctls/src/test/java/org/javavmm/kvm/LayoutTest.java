@@ -16,7 +16,9 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import org.javavmm.bindings.kvm.kvm_cpuid;
 import org.javavmm.bindings.kvm.kvm_cpuid2;
+import org.javavmm.bindings.kvm.kvm_cpuid_entry;
 import org.javavmm.bindings.kvm.kvm_cpuid_entry2;
 import org.javavmm.bindings.kvm.kvm_debug_exit_arch;
 import org.javavmm.bindings.kvm.kvm_dtable;
@@ -48,6 +50,9 @@ class LayoutTest {
   /** Constants that are no offset in a structure of the header. */
   private static final Set<String> OWN =
       Set.of("API_VERSION", "MAX_ENTRIES", "MAX_DATA", "APIC_LVT0", "APIC_LVT1");
+
+  private static final Set<Class<?>> EXITS =
+      Set.of(kvm_debug_exit_arch.class, kvm_hyperv_exit.class, kvm_xen_exit.class);
 
   /** What is called like an exit's reason and is none. */
   private static final Set<String> NO_REASONS =
@@ -135,7 +140,13 @@ class LayoutTest {
   @Test
   void arrays() throws Exception {
     compare(
-        Cpuid.class, kvm_cpuid2.class, Map.of("ENTRY_", kvm_cpuid_entry2.class), Set.of("SIZEOF"));
+        Cpuid.class,
+        kvm_cpuid2.class,
+        Map.of("ENTRY_", kvm_cpuid_entry2.class, "OLD_ENTRY_", kvm_cpuid_entry.class),
+        Set.of("SIZEOF_OLD_ENTRY"));
+    assertEquals(kvm_cpuid_entry.sizeof(), Cpuid.SIZEOF_OLD_ENTRY);
+    assertEquals(kvm_cpuid.entries$offset(), Cpuid.ENTRIES);
+    assertEquals(kvm_cpuid.nent$offset(), Cpuid.NENT);
     assertEquals(kvm_cpuid_entry2.sizeof(), Cpuid.SIZEOF_ENTRY);
     compare(Msrs.class, kvm_msrs.class, Map.of("ENTRY_", kvm_msr_entry.class), Set.of("SIZEOF"));
     assertEquals(kvm_msr_entry.sizeof(), Msrs.SIZEOF_ENTRY);
@@ -249,7 +260,7 @@ class LayoutTest {
    * @param nested what a name's prefix says of the structure in which the field lies
    * @param others constants checked elsewhere
    */
-  private static void compare(
+  static void compare(
       Class<?> written, Class<?> struct, Map<String, Class<?>> nested, Set<String> others)
       throws Exception {
     assertEquals(Map.of(), differences(written, struct, nested, others), written.getSimpleName());
@@ -297,21 +308,17 @@ class LayoutTest {
   }
 
   /** Where a part of a structure starts in it. */
-  private static long base(Class<?> part) {
-    if (part == kvm_debug_exit_arch.class || part.getEnclosingClass() == kvm_run.class) {
-      return KvmRunLayout.EXIT;
+  private static long base(Class<?> part) throws Exception {
+    Class<?> whole = part.getEnclosingClass();
+    if (whole != null) {
+      return (long) invoke(whole, part.getSimpleName() + "$offset") + base(whole);
     }
-    if (part.getEnclosingClass() == kvm_hyperv_exit.u.class) {
-      return KvmRunLayout.EXIT + kvm_hyperv_exit.u$offset();
-    }
-    if (part.getEnclosingClass() == kvm_xen_exit.u.class) {
-      return KvmRunLayout.EXIT + kvm_xen_exit.u$offset();
-    }
-    return 0;
+    // Structures of their own that are part of kvm_run.
+    return EXITS.contains(part) ? KvmRunLayout.EXIT : 0;
   }
 
   /** The generated constants are methods; those beyond 32 bits unsigned do not occur in KVM. */
-  private static long constant(String name) throws Exception {
+  static long constant(String name) throws Exception {
     Object value = invoke(kvm_h.class, name);
     return switch (value) {
       case Integer i -> Integer.toUnsignedLong(i);
@@ -329,14 +336,14 @@ class LayoutTest {
     }
   }
 
-  private static boolean isConstant(Field field) {
+  static boolean isConstant(Field field) {
     return Modifier.isStatic(field.getModifiers())
         && Modifier.isFinal(field.getModifiers())
         && (field.getType() == int.class || field.getType() == long.class)
         && !field.isSynthetic();
   }
 
-  private static long value(Field field) throws Exception {
+  static long value(Field field) throws Exception {
     field.setAccessible(true);
     return ((Number) field.get(null)).longValue();
   }
