@@ -56,6 +56,9 @@ public final class Vm implements AutoCloseable {
    */
   private final Map<Integer, Long> slots = new HashMap<>();
 
+  /** Of each vCPU's dirty ring; 0 without. */
+  private volatile int dirtyRingBytes;
+
   Vm(OwnedFd fd, int runSize) {
     this.fd = fd;
     this.runSize = runSize;
@@ -530,6 +533,73 @@ public final class Vm implements AutoCloseable {
       event.fd().release();
     }
     Kvm.check(result, "KVM_IRQFD(" + event.fd() + ", gsi=" + gsi + ", flags=" + flags + ")", "");
+  }
+
+  /** What KVM says of a capability for this VM, which may be less than for the system. */
+  int capability(Cap cap) throws KvmException {
+    return Kvm.check(
+        Ioctl.ioctl(fd, KvmIoctl.KVM_CHECK_EXTENSION.number, cap.number()),
+        "KVM_CHECK_EXTENSION(KVM_CAP_" + cap + ")",
+        "");
+  }
+
+  OwnedFd fd() {
+    return fd;
+  }
+
+  /** The size in bytes of each vCPU's dirty ring; 0 without. */
+  int dirtyRingBytes() {
+    return dirtyRingBytes;
+  }
+
+  /**
+   * Gives each vCPU a ring of the pages it dirties; see {@link DirtyRing}. To be called before the
+   * first vCPU is created. Needs {@link Cap#DIRTY_LOG_RING_ACQ_REL} or {@link Cap#DIRTY_LOG_RING}.
+   *
+   * @param entries the size of each ring, a power of two; at least 256, at most a 16th of what
+   *     {@code KVM_CHECK_EXTENSION} answers
+   * @throws IllegalArgumentException if {@code entries} is not a power of two of at least 256
+   * @throws KvmException {@code EINVAL} without the capability, with vCPUs, for the second time, or
+   *     if KVM reserves more entries than there would be; {@code E2BIG} if the ring is too large
+   */
+  public void enableDirtyRing(int entries) throws KvmException {
+    if (entries < DirtyRing.MIN_ENTRIES || Integer.bitCount(entries) != 1) {
+      throw new IllegalArgumentException(
+          "entries=" + entries + ", must be a power of two of at least " + DirtyRing.MIN_ENTRIES);
+    }
+    long bytes = (long) entries * DirtyRing.SIZEOF_ENTRY;
+    boolean ordered = capability(Cap.DIRTY_LOG_RING_ACQ_REL) > 0;
+    Cap cap = ordered ? Cap.DIRTY_LOG_RING_ACQ_REL : Cap.DIRTY_LOG_RING;
+    int result;
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment enable = Kvm.struct(arena, EnableCapLayout.SIZEOF);
+      enable.set(U32, EnableCapLayout.CAP, cap.number());
+      enable.set(U64, EnableCapLayout.ARGS, bytes);
+      result = Kvm.call(fd, KvmIoctl.KVM_ENABLE_CAP, enable);
+    }
+    String meaning =
+        switch (-result) {
+          case Errno.EINVAL -> "not supported, enabled already, or there are vCPUs already";
+          case Errno.E2BIG -> "at most " + capability(cap) + " bytes are allowed";
+          default -> "";
+        };
+    Kvm.check(result, "KVM_ENABLE_CAP(KVM_CAP_" + cap + ", bytes=" + bytes + ")", meaning);
+    dirtyRingBytes = (int) bytes;
+  }
+
+  /**
+   * Gives the entries that {@link DirtyRing#harvest} took back to KVM, and watches their pages
+   * again. To be called after harvesting, before the pages are copied: what the guest writes
+   * meanwhile is dirty again.
+   *
+   * @return how many entries of all vCPUs were reset
+   * @throws KvmException {@code EINVAL} if there are no rings
+   */
+  public int resetDirtyRings() throws KvmException {
+    return Kvm.check(
+        Ioctl.ioctl(fd, KvmIoctl.KVM_RESET_DIRTY_RINGS.number, 0),
+        "KVM_RESET_DIRTY_RINGS()",
+        dirtyRingBytes == 0 ? "enable the dirty rings first" : "");
   }
 
   /**
