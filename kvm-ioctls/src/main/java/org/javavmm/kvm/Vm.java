@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.function.Consumer;
 import org.javavmm.sys.Errno;
 import org.javavmm.sys.EventFd;
+import org.javavmm.sys.Ioctl;
 import org.javavmm.sys.Mapping;
 import org.javavmm.sys.OwnedFd;
 import org.javavmm.sys.SystemCallException;
@@ -541,10 +542,6 @@ public final class Vm implements AutoCloseable {
         Ioctl.ioctl(fd, KvmIoctl.KVM_CHECK_EXTENSION.number, cap.number()),
         "KVM_CHECK_EXTENSION(KVM_CAP_" + cap + ")",
         "");
-  }
-
-  OwnedFd fd() {
-    return fd;
   }
 
   /** The size in bytes of each vCPU's dirty ring; 0 without. */
