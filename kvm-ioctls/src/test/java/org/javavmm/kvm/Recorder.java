@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.javavmm.kvm;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import org.javavmm.sys.OwnedFd;
 
 /** Takes ioctls instead of the kernel, for what no machine of ours can run. */
 final class Recorder implements IoctlCall {
@@ -32,14 +35,25 @@ final class Recorder implements IoctlCall {
     return ioctls.getLast();
   }
 
-  /** Reads memory by an address that was given; it must still be there. */
-  @SuppressWarnings("restricted") // the address is a kernel's view of what the caller holds
+  /** Reads what an address given to the kernel leads to. */
   static byte[] at(long address, int length) {
-    return MemorySegment.ofAddress(address).reinterpret(length).toArray(ValueLayout.JAVA_BYTE);
+    try (OwnedFd memory = OwnedFd.openReadOnly("/proc/self/mem");
+        Arena arena = Arena.ofConfined()) {
+      MemorySegment bytes = arena.allocate(length);
+      memory.preadFully(bytes, address);
+      return bytes.toArray(ValueLayout.JAVA_BYTE);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
-  @SuppressWarnings("restricted")
-  static MemorySegment segment(long address, long length) {
-    return MemorySegment.ofAddress(address).reinterpret(length);
+  /** Writes where an address given to the kernel leads to. */
+  static void put(long address, byte... bytes) {
+    try (OwnedFd memory = OwnedFd.openReadWrite("/proc/self/mem");
+        Arena arena = Arena.ofConfined()) {
+      memory.pwriteFully(arena.allocateFrom(ValueLayout.JAVA_BYTE, bytes), address);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 }
