@@ -824,13 +824,14 @@ public final class Vcpu implements AutoCloseable {
   /**
    * Gives the vCPU an external interrupt, where the interrupt controllers are not in the kernel.
    * Only when {@link VcpuExit#readyForInterruptInjection}; see {@link
-   * VcpuExit#requestInterruptWindow}. With a split irqchip it is an interrupt of the controllers in
-   * user space, as if acknowledged.
+   * VcpuExit#requestInterruptWindow}. An interrupt that is not delivered yet is replaced. With a
+   * split irqchip it is an interrupt of the controllers in user space, as if acknowledged, and is
+   * delivered when the guest takes it.
    *
    * @param vector the vector, 0 to 255
    * @throws IllegalArgumentException if it is not
-   * @throws KvmException {@code ENXIO} if the interrupt controllers are in the kernel, {@code
-   *     EEXIST} if such an interrupt is on its way
+   * @throws KvmException {@code ENXIO} if the interrupt controllers are in the kernel; with a split
+   *     irqchip {@code EEXIST} if such an interrupt is on its way
    */
   public void interrupt(int vector) throws KvmException {
     if (vector < 0 || vector > 255) {

@@ -9,6 +9,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 import org.javavmm.sys.Errno;
 import org.junit.jupiter.api.Test;
@@ -28,10 +31,19 @@ class VcpuStateTest {
     return value;
   }
 
-  private static KvmException refused(String call, Executable executable) {
+  /** Enables a capability of the VM. */
+  static void enableCap(Vm vm, Cap cap, long argument) throws KvmException {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment struct = Kvm.struct(arena, EnableCapLayout.SIZEOF);
+      struct.set(ValueLayout.JAVA_INT, EnableCapLayout.CAP, cap.number());
+      struct.set(ValueLayout.JAVA_LONG, EnableCapLayout.ARGS, argument);
+      Kvm.check(Kvm.call(vm.fd(), KvmIoctl.KVM_ENABLE_CAP, struct), "KVM_ENABLE_CAP()", "");
+    }
+  }
+
+  private static void refused(String call, Executable executable) {
     KvmException e = assertThrows(KvmException.class, executable);
     assertTrue(e.toString().contains(": " + call), e.toString());
-    return e;
   }
 
   @Test
