@@ -240,11 +240,11 @@ public final class XenHvm {
         EVTCHNSTAT_IPI,
         update ? XenHvmAttrLayout.KVM_XEN_EVTCHN_UPDATE : 0,
         deliver -> {
-          deliver.set(U32, XenHvmAttrLayout.PORT_PORT, port);
-          deliver.set(U32, XenHvmAttrLayout.PORT_VCPU, vcpu);
+          deliver.set(U32, XenHvmAttrLayout.PORT_PORT - XenHvmAttrLayout.EVTCHN_DELIVER, port);
+          deliver.set(U32, XenHvmAttrLayout.PORT_VCPU - XenHvmAttrLayout.EVTCHN_DELIVER, vcpu);
           deliver.set(
               U32,
-              XenHvmAttrLayout.PORT_PRIORITY,
+              XenHvmAttrLayout.PORT_PRIORITY - XenHvmAttrLayout.EVTCHN_DELIVER,
               GsiRoute.XenEvtchn.KVM_IRQ_ROUTING_XEN_EVTCHN_PRIO_2LEVEL);
         });
   }
@@ -264,7 +264,9 @@ public final class XenHvm {
           sendPort,
           EVTCHNSTAT_INTERDOMAIN,
           0,
-          deliver -> deliver.set(U32, XenHvmAttrLayout.EVENTFD_FD, number));
+          deliver ->
+              deliver.set(
+                  U32, XenHvmAttrLayout.EVENTFD_FD - XenHvmAttrLayout.EVTCHN_DELIVER, number));
     } finally {
       event.fd().release();
     }
@@ -301,10 +303,10 @@ public final class XenHvm {
         what,
         XenHvmAttrLayout.KVM_XEN_ATTR_TYPE_EVTCHN,
         u -> {
-          u.set(U32, XenHvmAttrLayout.EVTCHN_SEND_PORT, sendPort);
-          u.set(U32, XenHvmAttrLayout.EVTCHN_TYPE, type);
-          u.set(U32, XenHvmAttrLayout.EVTCHN_FLAGS, flags);
-          deliver.accept(u.asSlice(XenHvmAttrLayout.EVTCHN_DELIVER));
+          u.set(U32, XenHvmAttrLayout.EVTCHN_SEND_PORT - XenHvmAttrLayout.U, sendPort);
+          u.set(U32, XenHvmAttrLayout.EVTCHN_TYPE - XenHvmAttrLayout.U, type);
+          u.set(U32, XenHvmAttrLayout.EVTCHN_FLAGS - XenHvmAttrLayout.U, flags);
+          deliver.accept(u.asSlice(XenHvmAttrLayout.EVTCHN_DELIVER - XenHvmAttrLayout.U));
         });
   }
 

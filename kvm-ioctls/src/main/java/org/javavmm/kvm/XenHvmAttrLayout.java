@@ -18,15 +18,15 @@ final class XenHvmAttrLayout {
   static final int U = 8; // union
   static final int SIZEOF = 72;
 
-  // struct evtchn in u, its deliver.port and deliver.eventfd
-  static final int EVTCHN_SEND_PORT = 0; // __u32
-  static final int EVTCHN_TYPE = 4; // __u32
-  static final int EVTCHN_FLAGS = 8; // __u32
-  static final int EVTCHN_DELIVER = 12; // union
-  static final int PORT_PORT = 0; // __u32
-  static final int PORT_VCPU = 4; // __u32
-  static final int PORT_PRIORITY = 8; // __u32
-  static final int EVENTFD_FD = 4; // __s32
+  // struct evtchn in u, its deliver.port and deliver.eventfd; from the start of all
+  static final int EVTCHN_SEND_PORT = 8; // __u32
+  static final int EVTCHN_TYPE = 12; // __u32
+  static final int EVTCHN_FLAGS = 16; // __u32
+  static final int EVTCHN_DELIVER = 20; // union
+  static final int PORT_PORT = 20; // __u32
+  static final int PORT_VCPU = 24; // __u32
+  static final int PORT_PRIORITY = 28; // __u32
+  static final int EVENTFD_FD = 24; // __s32
 
   private XenHvmAttrLayout() {}
 }
