@@ -25,9 +25,10 @@ class DirtyRingTest {
   private static final String WRITER =
       """
       48 89 07          ; again: mov [rdi], rax
+      e6 10             ; out 0x10, al: a KVM that interprets the guest looks at the ring at exits
       48 01 d7          ; add rdi, rdx
       48 ff c9          ; dec rcx
-      75 f5             ; jnz again
+      75 f3             ; jnz again
       f4                ; hlt
       """;
 
@@ -75,7 +76,7 @@ class DirtyRingTest {
       ExitReason reason;
       do {
         reason = vcpu.run();
-      } while (reason == ExitReason.REENTER);
+      } while (reason == ExitReason.REENTER || reason == ExitReason.IO);
       return reason;
     }
 
