@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -313,6 +314,13 @@ class VmIoctlTest {
       assertEquals(100, all.count());
       assertEquals(2, all.words().length);
       assertEquals(100, vm.getDirtyLog(4).count());
+      // Of a part its own bits count: page 70 alone.
+      MemorySegment bitmap = Arena.ofAuto().allocate(16, 8);
+      bitmap.set(ValueLayout.JAVA_LONG, 8, 1L << 6);
+      vm.clearDirtyLog(new DirtyLog(4, 100, bitmap), 64, 36);
+      DirtyLog but = vm.getDirtyLog(4);
+      assertEquals(99, but.count());
+      assertFalse(but.isDirty(70));
       vm.clearDirtyLog(all, 64, 36);
       DirtyLog first = vm.getDirtyLog(4);
       assertEquals(64, first.count());
