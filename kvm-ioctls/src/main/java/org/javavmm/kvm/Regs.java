@@ -30,17 +30,10 @@ public final class Regs {
   static final int RFLAGS = 136;
   static final int SIZEOF = 144;
 
-  private final MemorySegment segment;
+  private final MemorySegment segment = Arena.ofAuto().allocate(SIZEOF, 8);
 
   /** All registers zero. */
-  public Regs() {
-    this(Arena.ofAuto().allocate(SIZEOF, 8));
-  }
-
-  /** A view of registers that lie in another structure. */
-  Regs(MemorySegment segment) {
-    this.segment = segment;
-  }
+  public Regs() {}
 
   MemorySegment segment() {
     return segment;

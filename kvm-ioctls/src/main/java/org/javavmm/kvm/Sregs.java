@@ -15,16 +15,9 @@ public final class Sregs {
   private static final ValueLayout.OfInt U32 = ValueLayout.JAVA_INT;
   private static final ValueLayout.OfLong U64 = ValueLayout.JAVA_LONG;
 
-  private final MemorySegment segment;
+  private final MemorySegment segment = Arena.ofAuto().allocate(SregsLayout.SIZEOF, 8);
 
-  Sregs() {
-    this(Arena.ofAuto().allocate(SregsLayout.SIZEOF, 8));
-  }
-
-  /** A view of registers that lie in another structure. */
-  Sregs(MemorySegment segment) {
-    this.segment = segment;
-  }
+  Sregs() {}
 
   MemorySegment segment() {
     return segment;
