@@ -33,6 +33,14 @@ public record Cpuid(List<Entry> entries) {
   static final int ENTRY_EDX = 24;
   static final int SIZEOF_ENTRY = 40;
 
+  // struct kvm_cpuid_entry
+  static final int OLD_ENTRY_FUNCTION = 0;
+  static final int OLD_ENTRY_EAX = 4;
+  static final int OLD_ENTRY_EBX = 8;
+  static final int OLD_ENTRY_ECX = 12;
+  static final int OLD_ENTRY_EDX = 16;
+  static final int SIZEOF_OLD_ENTRY = 24;
+
   /** KVM_MAX_CPUID_ENTRIES of the kernel's x86 code. */
   private static final int MAX_ENTRIES = 256;
 
@@ -86,6 +94,51 @@ public record Cpuid(List<Entry> entries) {
             e.function() == function
                 && (e.index() == index || (e.flags() & KVM_CPUID_FLAG_SIGNIFCANT_INDEX) == 0))
         .findFirst();
+  }
+
+  /**
+   * Takes leaves that were saved. The bytes may come from anywhere: their structure is checked
+   * here, the leaves by KVM.
+   *
+   * @param bytes the leaves, from {@link #toBytes}
+   * @return the leaves
+   * @throws IllegalArgumentException if the length is not that of the number of leaves which stands
+   *     first
+   */
+  public static Cpuid of(byte[] bytes) {
+    MemorySegment struct = Saved.struct(bytes, ENTRIES, SIZEOF_ENTRY);
+    return fromStruct(struct, struct.get(U32, NENT));
+  }
+
+  /** {@return the leaves, for {@link #of}: {@code struct kvm_cpuid2}} */
+  public byte[] toBytes() {
+    try (Arena arena = Arena.ofConfined()) {
+      return toStruct(arena).toArray(ValueLayout.JAVA_BYTE);
+    }
+  }
+
+  /**
+   * The structure of old, {@code struct kvm_cpuid}, which knows no subleaves.
+   *
+   * @throws IllegalArgumentException if a leaf has one
+   */
+  MemorySegment toOldStruct(Arena arena) {
+    MemorySegment struct =
+        arena.allocate(ENTRIES + (long) entries.size() * SIZEOF_OLD_ENTRY, Integer.BYTES);
+    struct.set(U32, NENT, entries.size());
+    long at = ENTRIES;
+    for (Entry e : entries) {
+      if (e.index() != 0) {
+        throw new IllegalArgumentException("leaf " + e + " has a subleaf: use setCpuid2");
+      }
+      struct.set(U32, at + OLD_ENTRY_FUNCTION, e.function());
+      struct.set(U32, at + OLD_ENTRY_EAX, e.eax());
+      struct.set(U32, at + OLD_ENTRY_EBX, e.ebx());
+      struct.set(U32, at + OLD_ENTRY_ECX, e.ecx());
+      struct.set(U32, at + OLD_ENTRY_EDX, e.edx());
+      at += SIZEOF_OLD_ENTRY;
+    }
+    return struct;
   }
 
   MemorySegment toStruct(Arena arena) {

@@ -3,6 +3,7 @@ package org.javavmm.kvm;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import org.javavmm.sys.Errno;
 import org.javavmm.sys.Ioctl;
 import org.javavmm.sys.OwnedFd;
@@ -16,6 +17,9 @@ import org.javavmm.sys.SystemCallException;
 public final class Kvm implements AutoCloseable {
   /** The one API version there has been since Linux 2.6.22. */
   public static final int API_VERSION = 12;
+
+  /** Far above what kernels have, about 300. */
+  private static final int MAX_MSRS = 1 << 16;
 
   private final OwnedFd fd;
 
@@ -81,7 +85,7 @@ public final class Kvm implements AutoCloseable {
    * @throws KvmException if the file is not KVM
    */
   public int apiVersion() throws KvmException {
-    int result = Ioctl.ioctl(fd, KvmIoctl.KVM_GET_API_VERSION.number, 0);
+    int result = call(fd, KvmIoctl.KVM_GET_API_VERSION, 0);
     String meaning = result == -Errno.ENOTTY ? "this file is not KVM" : "";
     return check(result, "KVM_GET_API_VERSION(" + fd.name() + ")", meaning);
   }
@@ -94,9 +98,20 @@ public final class Kvm implements AutoCloseable {
    */
   public int checkExtension(Cap cap) throws KvmException {
     return check(
-        Ioctl.ioctl(fd, KvmIoctl.KVM_CHECK_EXTENSION.number, cap.number()),
+        call(fd, KvmIoctl.KVM_CHECK_EXTENSION, cap.number()),
         "KVM_CHECK_EXTENSION(KVM_CAP_" + cap + ")",
         "");
+  }
+
+  /**
+   * {@return what KVM says of a capability that this version does not know: 0 if absent}
+   *
+   * @param number its number in the header
+   * @throws KvmException if the ioctl fails
+   */
+  public int checkExtension(int number) throws KvmException {
+    return check(
+        call(fd, KvmIoctl.KVM_CHECK_EXTENSION, number), "KVM_CHECK_EXTENSION(" + number + ")", "");
   }
 
   /**
@@ -149,23 +164,136 @@ public final class Kvm implements AutoCloseable {
   }
 
   /**
+   * {@return the CPUID leaves of instructions that KVM emulates where the processor lacks them}
+   *
+   * @throws KvmException if this KVM lacks {@link Cap#EXT_EMUL_CPUID}
+   */
+  public Cpuid emulatedCpuid() throws KvmException {
+    return Cpuid.get(fd, KvmIoctl.KVM_GET_EMULATED_CPUID);
+  }
+
+  /**
+   * {@return the CPUID leaves of Hyper-V that this KVM supports}
+   *
+   * @throws KvmException if this KVM lacks {@link Cap#SYS_HYPERV_CPUID}
+   */
+  public Cpuid supportedHypervCpuid() throws KvmException {
+    return Cpuid.get(fd, KvmIoctl.KVM_GET_SUPPORTED_HV_CPUID);
+  }
+
+  /**
+   * {@return the numbers of the model-specific registers that belong to a vCPU's state; those of
+   * machine check banks are not among them}
+   *
+   * @throws KvmException if the ioctl fails
+   */
+  public int[] getMsrIndexList() throws KvmException {
+    return msrList(KvmIoctl.KVM_GET_MSR_INDEX_LIST);
+  }
+
+  /**
+   * {@return the numbers of the model-specific registers that tell what the processor and KVM can
+   * do}
+   *
+   * @throws KvmException if this KVM lacks {@link Cap#GET_MSR_FEATURES}
+   */
+  public int[] getMsrFeatureIndexList() throws KvmException {
+    return msrList(KvmIoctl.KVM_GET_MSR_FEATURE_INDEX_LIST);
+  }
+
+  private int[] msrList(KvmIoctl ioctl) throws KvmException {
+    int room = 256;
+    while (true) {
+      try (Arena arena = Arena.ofConfined()) {
+        MemorySegment list =
+            arena.allocate(MsrListLayout.INDICES + (long) room * Integer.BYTES, Integer.BYTES);
+        list.set(ValueLayout.JAVA_INT, MsrListLayout.NMSRS, room);
+        int result = call(fd, ioctl, list);
+        int n = list.get(ValueLayout.JAVA_INT, MsrListLayout.NMSRS);
+        if (result == -Errno.E2BIG && n > room && n <= MAX_MSRS) {
+          room = n;
+          continue;
+        }
+        check(result, ioctl + "(nmsrs=" + room + ")", "");
+        return list.asSlice(MsrListLayout.INDICES, (long) Math.clamp(n, 0, room) * Integer.BYTES)
+            .toArray(ValueLayout.JAVA_INT);
+      }
+    }
+  }
+
+  /**
+   * Reads model-specific registers that tell what the processor and KVM can do.
+   *
+   * @param indexes their numbers, of {@link #getMsrFeatureIndexList}
+   * @return the registers and their values, in the same order
+   * @throws KvmException naming the register at which KVM stopped
+   */
+  public Msrs getFeatureMsrs(int... indexes) throws KvmException {
+    Msrs msrs = Msrs.ofIndexes(indexes);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment struct = msrs.toStruct(arena);
+      int result = call(fd, KvmIoctl.KVM_GET_MSRS, struct);
+      String call = "KVM_GET_MSRS(nmsrs=" + indexes.length + ")";
+      check(result, call, "");
+      if (result < indexes.length) {
+        throw new KvmException(
+            call, Errno.EINVAL, "stopped at number " + result + ", MSR " + hex(indexes[result]));
+      }
+      return Msrs.fromStruct(struct, indexes.length);
+    }
+  }
+
+  /**
+   * {@return the machine check features that a vCPU may be given, as in MCG_CAP; the number of
+   * banks is what {@link Cap#MCE} tells}
+   *
+   * @throws KvmException if this KVM lacks {@link Cap#MCE}
+   */
+  public long mceCapSupported() throws KvmException {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment cap = arena.allocate(ValueLayout.JAVA_LONG);
+      check(
+          call(fd, KvmIoctl.KVM_X86_GET_MCE_CAP_SUPPORTED, cap),
+          "KVM_X86_GET_MCE_CAP_SUPPORTED()",
+          "");
+      return cap.get(ValueLayout.JAVA_LONG, 0);
+    }
+  }
+
+  /** {@return KVM's own attributes; they need {@link Cap#SYS_ATTRIBUTES}} */
+  public DeviceAttributes attributes() {
+    return new DeviceAttributes(fd.name(), (ioctl, argument) -> call(fd, ioctl, argument));
+  }
+
+  /**
    * Creates a virtual machine without memory, vCPUs or interrupt controllers.
    *
    * @return the virtual machine, owned by the caller
    * @throws KvmException if KVM refuses
    */
   public Vm createVm() throws KvmException {
-    int size =
-        check(
-            Ioctl.ioctl(fd, KvmIoctl.KVM_GET_VCPU_MMAP_SIZE.number, 0),
-            "KVM_GET_VCPU_MMAP_SIZE()",
-            "");
+    return createVm(VmType.DEFAULT);
+  }
+
+  /**
+   * Creates a virtual machine of a certain type without memory, vCPUs or interrupt controllers.
+   *
+   * @param type the type, one of those that {@link Cap#VM_TYPES} tells
+   * @return the virtual machine, owned by the caller
+   * @throws KvmException {@code EINVAL} if this KVM lacks the type
+   */
+  public Vm createVm(VmType type) throws KvmException {
+    int size = check(call(fd, KvmIoctl.KVM_GET_VCPU_MMAP_SIZE, 0), "KVM_GET_VCPU_MMAP_SIZE()", "");
     int vm;
     do {
       // Creating a VM may be interrupted by a signal before it has done anything.
-      vm = Ioctl.ioctl(fd, KvmIoctl.KVM_CREATE_VM.number, 0);
+      vm = call(fd, KvmIoctl.KVM_CREATE_VM, type.number());
     } while (vm == -Errno.EINTR);
-    check(vm, "KVM_CREATE_VM(type=0)", "");
+    boolean unknown = vm == -Errno.EINVAL && type != VmType.DEFAULT;
+    check(
+        vm,
+        "KVM_CREATE_VM(type=" + type.number() + ")",
+        unknown ? "this KVM lacks VMs of type " + type : "");
     return new Vm(OwnedFd.adopt(vm, "VM"), size);
   }
 
@@ -178,7 +306,20 @@ public final class Kvm implements AutoCloseable {
 
   /** Calls an ioctl with a structure that lives as long as the call. */
   static int call(OwnedFd fd, KvmIoctl ioctl, MemorySegment argument) {
-    return Ioctl.ioctl(fd, ioctl.number, argument);
+    return ioctl.seen(Ioctl.ioctl(fd, ioctl.number, argument));
+  }
+
+  /** Calls an ioctl with a number. */
+  static int call(OwnedFd fd, KvmIoctl ioctl, long argument) {
+    return ioctl.seen(Ioctl.ioctl(fd, ioctl.number, argument));
+  }
+
+  static String hex(long number) {
+    return "0x" + Long.toHexString(number);
+  }
+
+  static String hex(int number) {
+    return "0x" + Integer.toHexString(number);
   }
 
   static MemorySegment struct(Arena arena, int size) {

@@ -36,6 +36,27 @@ public record Msrs(List<Entry> entries) {
     entries = List.copyOf(entries);
   }
 
+  /**
+   * Takes registers that were saved. The bytes may come from anywhere: their structure is checked
+   * here, the registers by KVM.
+   *
+   * @param bytes the registers, from {@link #toBytes}
+   * @return the registers
+   * @throws IllegalArgumentException if the length is not that of the number of registers which
+   *     stands first
+   */
+  public static Msrs of(byte[] bytes) {
+    MemorySegment struct = Saved.struct(bytes, ENTRIES, SIZEOF_ENTRY);
+    return fromStruct(struct, struct.get(ValueLayout.JAVA_INT, NMSRS));
+  }
+
+  /** {@return the registers, for {@link #of}: {@code struct kvm_msrs}} */
+  public byte[] toBytes() {
+    try (Arena arena = Arena.ofConfined()) {
+      return toStruct(arena).toArray(ValueLayout.JAVA_BYTE);
+    }
+  }
+
   static Msrs ofIndexes(int... indexes) {
     return new Msrs(Arrays.stream(indexes).mapToObj(i -> new Entry(i, 0)).toList());
   }

@@ -30,10 +30,17 @@ public final class Regs {
   static final int RFLAGS = 136;
   static final int SIZEOF = 144;
 
-  private final MemorySegment segment = Arena.ofAuto().allocate(SIZEOF, 8);
+  private final MemorySegment segment;
 
   /** All registers zero. */
-  public Regs() {}
+  public Regs() {
+    this(Arena.ofAuto().allocate(SIZEOF, 8));
+  }
+
+  /** A view of registers that lie in another structure. */
+  Regs(MemorySegment segment) {
+    this.segment = segment;
+  }
 
   MemorySegment segment() {
     return segment;

@@ -15,9 +15,16 @@ public final class Sregs {
   private static final ValueLayout.OfInt U32 = ValueLayout.JAVA_INT;
   private static final ValueLayout.OfLong U64 = ValueLayout.JAVA_LONG;
 
-  private final MemorySegment segment = Arena.ofAuto().allocate(SregsLayout.SIZEOF, 8);
+  private final MemorySegment segment;
 
-  Sregs() {}
+  Sregs() {
+    this(Arena.ofAuto().allocate(SregsLayout.SIZEOF, 8));
+  }
+
+  /** A view of registers that lie in another structure. */
+  Sregs(MemorySegment segment) {
+    this.segment = segment;
+  }
 
   MemorySegment segment() {
     return segment;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.javavmm.kvm;
 
+import java.io.IOException;
 import java.lang.annotation.ElementType;
 import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
@@ -9,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.extension.AfterAllCallback;
 import org.junit.jupiter.api.extension.ConditionEvaluationResult;
 import org.junit.jupiter.api.extension.ExecutionCondition;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -23,8 +25,13 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 @Tag("kvm")
 @ExtendWith(NeedsKvm.Condition.class)
 @interface NeedsKvm {
-  /** Looks for the device. */
-  final class Condition implements ExecutionCondition {
+  /** Looks for the device, and writes down what the class has shown. */
+  final class Condition implements ExecutionCondition, AfterAllCallback {
+    @Override
+    public void afterAll(ExtensionContext context) throws IOException {
+      KvmCoverage.writeIfAskedFor();
+    }
+
     @Override
     public ConditionEvaluationResult evaluateExecutionCondition(ExtensionContext context) {
       return evaluate(Path.of("/dev/kvm"), System.getenv().getOrDefault("VMM_REQUIRE", ""));

@@ -15,7 +15,11 @@ import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
+import org.javavmm.bindings.kvm.kvm_debug_exit_arch;
+import org.javavmm.bindings.kvm.kvm_h;
+import org.javavmm.bindings.kvm.kvm_hyperv_exit;
 import org.javavmm.bindings.kvm.kvm_run;
+import org.javavmm.bindings.kvm.kvm_xen_exit;
 
 /** The view of {@code kvm_run} over pages that the generated accessors wrote, and over noise. */
 class VcpuExitPropertyTest {
@@ -128,9 +132,12 @@ class VcpuExitPropertyTest {
     kvm_run.internal.suberror(exitUnion(), suberror);
     kvm_run.internal.ndata(exitUnion(), ndata);
     long[] words = exit.internalErrorData();
+    assertEquals(words.length, exit.internalErrorCount());
+    assertThrows(IndexOutOfBoundsException.class, () -> exit.internalErrorWord(words.length));
     assertEquals(Math.clamp(ndata, 0, 16), words.length);
     for (int i = 0; i < words.length; i++) {
       assertEquals(kvm_run.internal.data(exitUnion(), i), words[i]);
+      assertEquals(words[i], exit.internalErrorWord(i));
     }
     byte[] instruction = exit.internalErrorInstruction();
     boolean given =
@@ -170,7 +177,10 @@ class VcpuExitPropertyTest {
     kvm_run.system_event.data(exitUnion(), 0, 0x77);
     assertEquals(2, exit.systemEventType());
     assertArrayEquals(new long[] {0x77}, exit.systemEventData());
-    assertEquals("SYSTEM_EVENT type=2", exit.toString());
+    assertEquals("SYSTEM_EVENT type=2 0x77", exit.toString());
+    assertEquals(1, exit.systemEventCount());
+    assertEquals(0x77, exit.systemEventWord(0));
+    assertThrows(IndexOutOfBoundsException.class, () -> exit.systemEventWord(1));
 
     page.set(ValueLayout.JAVA_INT, KvmRunLayout.EXIT_REASON, ExitReason.MEMORY_FAULT.number());
     kvm_run.memory_fault.flags(exitUnion(), 8);
@@ -179,7 +189,7 @@ class VcpuExitPropertyTest {
     assertEquals(8, exit.memoryFaultFlags());
     assertEquals(0x1_0000_0000L, exit.memoryFaultGpa());
     assertEquals(0x1000, exit.memoryFaultSize());
-    assertEquals("MEMORY_FAULT gpa=0x100000000 size=0x1000", exit.toString());
+    assertEquals("MEMORY_FAULT gpa=0x100000000 size=0x1000 flags=0x8", exit.toString());
 
     page.set(ValueLayout.JAVA_INT, KvmRunLayout.EXIT_REASON, ExitReason.FAIL_ENTRY.number());
     kvm_run.fail_entry.hardware_entry_failure_reason(exitUnion(), 0x8000_0021L);
@@ -195,5 +205,188 @@ class VcpuExitPropertyTest {
 
     page.set(ValueLayout.JAVA_INT, KvmRunLayout.EXIT_REASON, 5);
     assertEquals("HLT", exit.toString());
+  }
+
+  private void reason(ExitReason reason) {
+    page.set(ValueLayout.JAVA_INT, KvmRunLayout.EXIT_REASON, reason.number());
+  }
+
+  /** The text must name each number given, so that a log of exits has them. */
+  private void textHas(Object... parts) {
+    for (Object part : parts) {
+      String text = part instanceof Long n ? "0x" + Long.toHexString(n) : part.toString();
+      assertTrue(exit.toString().contains(text), () -> exit + " lacks " + text);
+    }
+  }
+
+  @Property(tries = 100)
+  void whatIsSaidOfAnyExit(@ForAll Random random) {
+    fill(random);
+    assertEquals(Short.toUnsignedInt(kvm_run.flags(page)), exit.flags());
+    assertEquals(
+        kvm_run.ready_for_interrupt_injection(page) != 0, exit.readyForInterruptInjection());
+    assertEquals(kvm_run.if_flag(page) != 0, exit.interruptFlag());
+    assertEquals(kvm_run.apic_base(page), exit.apicBase());
+    assertEquals(kvm_run.cr8(page), exit.cr8());
+    exit.setCr8(7);
+    assertEquals(7, kvm_run.cr8(page));
+    exit.requestInterruptWindow(true);
+    assertEquals(1, kvm_run.request_interrupt_window(page));
+    exit.requestInterruptWindow(false);
+    assertEquals(0, kvm_run.request_interrupt_window(page));
+    reason(ExitReason.SET_TPR);
+    textHas("SET_TPR cr8=7");
+  }
+
+  @Property(tries = 100)
+  void debugAndExceptionAreDecoded(@ForAll Random random) {
+    fill(random);
+    reason(ExitReason.DEBUG);
+    MemorySegment arch = kvm_run.debug.arch(exitUnion());
+    assertEquals(kvm_debug_exit_arch.exception(arch), exit.debugException());
+    assertEquals(kvm_debug_exit_arch.pc(arch), exit.debugPc());
+    assertEquals(kvm_debug_exit_arch.dr6(arch), exit.debugDr6());
+    assertEquals(kvm_debug_exit_arch.dr7(arch), exit.debugDr7());
+    textHas("DEBUG vector=", exit.debugPc(), exit.debugDr6(), exit.debugDr7());
+    reason(ExitReason.EXCEPTION);
+    assertEquals(kvm_run.ex.exception(exitUnion()), exit.exceptionVector());
+    assertEquals(kvm_run.ex.error_code(exitUnion()), exit.exceptionErrorCode());
+    textHas("EXCEPTION vector=" + exit.exceptionVector());
+  }
+
+  @Property(tries = 100)
+  void hypercallIsDecoded(@ForAll Random random, @ForAll @IntRange(max = 5) int index) {
+    fill(random);
+    reason(ExitReason.HYPERCALL);
+    assertEquals(kvm_run.hypercall.nr(exitUnion()), exit.hypercallNumber());
+    assertEquals(kvm_run.hypercall.flags(exitUnion()), exit.hypercallFlags());
+    assertEquals(kvm_run.hypercall.args(exitUnion(), index), exit.hypercallArgument(index));
+    assertThrows(IndexOutOfBoundsException.class, () -> exit.hypercallArgument(6));
+    assertThrows(IndexOutOfBoundsException.class, () -> exit.hypercallArgument(-1));
+    textHas("HYPERCALL nr=" + exit.hypercallNumber(), exit.hypercallArgument(index));
+    long answer = random.nextLong();
+    exit.setHypercallResult(answer);
+    assertEquals(answer, kvm_run.hypercall.ret(exitUnion()));
+  }
+
+  @Property(tries = 100)
+  void msrIsDecoded(@ForAll Random random, @ForAll boolean fails) {
+    fill(random);
+    reason(ExitReason.X86_WRMSR);
+    assertEquals(kvm_run.msr.index(exitUnion()), exit.msrIndex());
+    assertEquals(kvm_run.msr.reason(exitUnion()), exit.msrReason());
+    assertEquals(kvm_run.msr.data(exitUnion()), exit.msrData());
+    textHas("X86_WRMSR msr=0x" + Integer.toHexString(exit.msrIndex()), exit.msrData());
+    reason(ExitReason.X86_RDMSR);
+    textHas("X86_RDMSR msr=0x" + Integer.toHexString(exit.msrIndex()));
+    long answer = random.nextLong();
+    exit.setMsrData(answer);
+    exit.setMsrError(fails);
+    assertEquals(answer, kvm_run.msr.data(exitUnion()));
+    assertEquals(fails ? 1 : 0, kvm_run.msr.error(exitUnion()));
+  }
+
+  @Property(tries = 100)
+  void hypervIsDecoded(@ForAll Random random, @ForAll long answer) {
+    fill(random);
+    reason(ExitReason.HYPERV);
+    MemorySegment hyperv = kvm_run.hyperv(page);
+    MemorySegment u = kvm_hyperv_exit.u(hyperv);
+    kvm_hyperv_exit.type(hyperv, kvm_h.KVM_EXIT_HYPERV_SYNIC());
+    assertEquals(VcpuExit.KVM_EXIT_HYPERV_SYNIC, exit.hypervType());
+    MemorySegment synic = kvm_hyperv_exit.u.synic(u);
+    assertEquals(kvm_hyperv_exit.u.synic.msr(synic), exit.hypervSynicMsr());
+    assertEquals(kvm_hyperv_exit.u.synic.control(synic), exit.hypervSynicControl());
+    assertEquals(kvm_hyperv_exit.u.synic.evt_page(synic), exit.hypervSynicEventPage());
+    assertEquals(kvm_hyperv_exit.u.synic.msg_page(synic), exit.hypervSynicMessagePage());
+    textHas("HYPERV synic msr=0x" + Integer.toHexString(exit.hypervSynicMsr()));
+
+    kvm_hyperv_exit.type(hyperv, kvm_h.KVM_EXIT_HYPERV_SYNDBG());
+    MemorySegment syndbg = kvm_hyperv_exit.u.syndbg(u);
+    assertEquals(kvm_hyperv_exit.u.syndbg.msr(syndbg), exit.hypervSyndbgMsr());
+    assertEquals(kvm_hyperv_exit.u.syndbg.control(syndbg), exit.hypervSyndbgControl());
+    assertEquals(kvm_hyperv_exit.u.syndbg.send_page(syndbg), exit.hypervSyndbgSendPage());
+    assertEquals(kvm_hyperv_exit.u.syndbg.recv_page(syndbg), exit.hypervSyndbgReceivePage());
+    assertEquals(kvm_hyperv_exit.u.syndbg.pending_page(syndbg), exit.hypervSyndbgPendingPage());
+    textHas("HYPERV syndbg msr=0x" + Integer.toHexString(exit.hypervSyndbgMsr()));
+    exit.setHypervSyndbgStatus(answer);
+    assertEquals(answer, kvm_hyperv_exit.u.syndbg.status(syndbg));
+
+    kvm_hyperv_exit.type(hyperv, kvm_h.KVM_EXIT_HYPERV_HCALL());
+    MemorySegment hcall = kvm_hyperv_exit.u.hcall(u);
+    assertEquals(kvm_hyperv_exit.u.hcall.input(hcall), exit.hypervHypercallInput());
+    for (int i = 0; i < 2; i++) {
+      assertEquals(kvm_hyperv_exit.u.hcall.params(hcall, i), exit.hypervHypercallParameter(i));
+      textHas(exit.hypervHypercallParameter(i));
+    }
+    assertThrows(IndexOutOfBoundsException.class, () -> exit.hypervHypercallParameter(2));
+    exit.setHypervHypercallResult(answer);
+    assertEquals(answer, kvm_hyperv_exit.u.hcall.result(hcall));
+    kvm_hyperv_exit.type(hyperv, 9);
+    assertEquals("HYPERV type=9", exit.toString());
+  }
+
+  @Property(tries = 100)
+  void xenIsDecoded(@ForAll Random random, @ForAll long answer) {
+    fill(random);
+    reason(ExitReason.XEN);
+    MemorySegment xen = kvm_run.xen(page);
+    kvm_xen_exit.type(xen, kvm_h.KVM_EXIT_XEN_HCALL());
+    MemorySegment hcall = kvm_xen_exit.u.hcall(kvm_xen_exit.u(xen));
+    assertEquals(VcpuExit.KVM_EXIT_XEN_HCALL, exit.xenType());
+    assertEquals(kvm_xen_exit.u.hcall.longmode(hcall) != 0, exit.xenLongMode());
+    assertEquals(kvm_xen_exit.u.hcall.cpl(hcall), exit.xenCpl());
+    assertEquals(kvm_xen_exit.u.hcall.input(hcall), exit.xenInput());
+    for (int i = 0; i < 6; i++) {
+      assertEquals(kvm_xen_exit.u.hcall.params(hcall, i), exit.xenParameter(i));
+      textHas(exit.xenParameter(i));
+    }
+    assertThrows(IndexOutOfBoundsException.class, () -> exit.xenParameter(6));
+    exit.setXenResult(answer);
+    assertEquals(answer, kvm_xen_exit.u.hcall.result(hcall));
+    kvm_xen_exit.type(xen, 2);
+    assertEquals("XEN type=2", exit.toString());
+  }
+
+  @Property(tries = 100)
+  void smallExitsAreDecoded(@ForAll Random random) {
+    fill(random);
+    MemorySegment u = exitUnion();
+    assertEquals(kvm_run.tpr_access.rip(u), exit.tprAccessRip());
+    assertEquals(kvm_run.tpr_access.is_write(u) != 0, exit.tprAccessIsWrite());
+    assertEquals(Byte.toUnsignedInt(kvm_run.eoi.vector(u)), exit.ioapicEoiVector());
+    assertEquals(kvm_run.arm_nisv.esr_iss(u), exit.armNisvEsrIss());
+    assertEquals(kvm_run.arm_nisv.fault_ipa(u), exit.armNisvFaultIpa());
+    assertEquals(kvm_run.notify.flags(u), exit.notifyFlags());
+    reason(ExitReason.TPR_ACCESS);
+    textHas("TPR_ACCESS", exit.tprAccessRip());
+    reason(ExitReason.IOAPIC_EOI);
+    textHas("IOAPIC_EOI vector=" + exit.ioapicEoiVector());
+    reason(ExitReason.ARM_NISV);
+    textHas("ARM_NISV", exit.armNisvEsrIss(), exit.armNisvFaultIpa());
+    reason(ExitReason.NOTIFY);
+    textHas("NOTIFY flags=" + exit.notifyFlags());
+    int epr = random.nextInt();
+    exit.setEpr(epr);
+    assertEquals(epr, kvm_run.epr.epr(u));
+  }
+
+  @Property(tries = 100)
+  void unknownExitsStayUsable(
+      @ForAll Random random, @ForAll @IntRange(max = 31) int index, @ForAll long answer) {
+    fill(random);
+    page.set(ValueLayout.JAVA_INT, KvmRunLayout.EXIT_REASON, 4711);
+    assertEquals(ExitReason.OTHER, ExitReason.of(exit.rawReason()));
+    long word = page.get(ValueLayout.JAVA_LONG, KvmRunLayout.EXIT + 8L * index);
+    assertEquals(word, exit.payloadWord(index));
+    textHas("exit reason 4711 [", exit.payloadWord(0));
+    byte[] before = page.toArray(ValueLayout.JAVA_BYTE);
+    exit.setPayloadWord(index, answer);
+    assertEquals(answer, exit.payloadWord(index));
+    exit.setPayloadWord(index, word);
+    assertArrayEquals(before, page.toArray(ValueLayout.JAVA_BYTE));
+    assertThrows(IndexOutOfBoundsException.class, () -> exit.payloadWord(32));
+    assertThrows(IndexOutOfBoundsException.class, () -> exit.payloadWord(-1));
+    assertThrows(IndexOutOfBoundsException.class, () -> exit.setPayloadWord(32, 0));
   }
 }

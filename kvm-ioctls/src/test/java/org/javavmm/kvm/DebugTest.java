@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.javavmm.kvm;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** Stepping through guests and stopping them at breakpoints. */
+@NeedsKvm
+class DebugTest {
+  private static final String PROGRAM =
+      """
+      b8 05 00          ; 1000 mov ax, 5
+      bb 07 00          ; 1003 mov bx, 7
+      01 d8             ; 1006 add ax, bx
+      a3 00 20          ; 1008 mov [0x2000], ax
+      90                ; 100b nop
+      f4                ; 100c hlt
+      """;
+
+  @Test
+  void singleStep() throws Exception {
+    try (Guest guest = Guest.realMode(PROGRAM)) {
+      VcpuStateTest.needs(guest, Cap.SET_GUEST_DEBUG);
+      guest.vcpu.setGuestDebug(new GuestDebug().singleStep());
+      List<String> steps = new ArrayList<>();
+      ExitReason reason;
+      while ((reason = guest.run()) == ExitReason.DEBUG) {
+        assertEquals(1, guest.exit.debugException());
+        // Bit 14: the step.
+        assertTrue((guest.exit.debugDr6() & 0x4000) != 0, guest.exit::toString);
+        Regs regs = guest.vcpu.getRegs();
+        assertEquals(regs.rip(), guest.exit.debugPc());
+        steps.add(Long.toHexString(guest.exit.debugPc()) + ":" + regs.rax());
+      }
+      assertEquals(ExitReason.HLT, reason, guest.exit::toString);
+      List<String> expected = List.of("1003:5", "1006:5", "1008:12", "100b:12", "100c:12");
+      // The halt itself may be a step as well.
+      assertEquals(expected, steps.subList(0, Math.min(steps.size(), expected.size())));
+    }
+  }
+
+  @Test
+  void steppingEnds() throws Exception {
+    try (Guest guest = Guest.realMode(PROGRAM)) {
+      guest.vcpu.setGuestDebug(new GuestDebug().singleStep());
+      assertEquals(ExitReason.DEBUG, guest.run());
+      guest.vcpu.setGuestDebug(GuestDebug.off());
+      guest.expectHlt();
+      assertEquals(12, guest.read(0x2000, 1)[0]);
+    }
+  }
+
+  @Test
+  void hardwareBreakpoint() throws Exception {
+    try (Guest guest = Guest.realMode(PROGRAM)) {
+      guest.vcpu.setGuestDebug(new GuestDebug().hardwareBreakpoint(2, 0x1008));
+      assertEquals(ExitReason.DEBUG, guest.run(), guest.exit::toString);
+      assertEquals(0x1008, guest.exit.debugPc());
+      assertEquals(4, guest.exit.debugDr6() & 0xf);
+      assertEquals(12, guest.vcpu.getRegs().rax());
+      assertEquals(0, guest.read(0x2000, 1)[0]);
+      guest.vcpu.setGuestDebug(new GuestDebug());
+      guest.expectHlt();
+    }
+  }
+
+  @Test
+  void watchpoint() throws Exception {
+    try (Guest guest = Guest.realMode(PROGRAM)) {
+      guest.vcpu.setGuestDebug(
+          new GuestDebug().hardwareBreakpoint(1, 0x2000, 2, GuestDebug.Access.WRITE));
+      ExitReason reason = guest.run();
+      assumeTrue(
+          reason == ExitReason.DEBUG,
+          "capability watchpoint: this KVM interprets real mode and does not look at data");
+      assertEquals(0x100b, guest.exit.debugPc());
+      assertEquals(2, guest.exit.debugDr6() & 0xf);
+      assertEquals(12, guest.read(0x2000, 1)[0]);
+    }
+  }
+
+  @Test
+  void softwareBreakpoint() throws Exception {
+    String listing =
+        """
+        90                ; 1000 nop
+        cc                ; 1001 int3
+        f4                ; 1002 hlt
+        """;
+    try (Guest guest = Guest.realMode(listing)) {
+      guest.longMode();
+      guest.vcpu.setGuestDebug(new GuestDebug().softwareBreakpoints());
+      ExitReason reason = guest.run();
+      assumeTrue(
+          reason == ExitReason.DEBUG,
+          () -> "capability int3: this KVM does not execute it in ring 0: " + guest.exit);
+      assertEquals(3, guest.exit.debugException());
+      assertEquals(0x1001, guest.exit.debugPc());
+    }
+  }
+
+  /** Real-mode vectors 1 and 3 lead to a handler that says which. */
+  @Test
+  void injectedExceptions() throws Exception {
+    String listing =
+        """
+        90                ; 1000 nop
+        f4                ; 1001 hlt
+        """;
+    String handler =
+        """
+        e6 33             ; 1100 out 0x33, al
+        cf                ; 1102 iret
+        """;
+    try (Guest guest = Guest.realMode(listing)) {
+      guest.load(0x1100, Code.of(handler));
+      guest.load(4, new byte[] {0, 0x11, 0, 0});
+      guest.load(12, new byte[] {0, 0x11, 0, 0});
+      guest.vcpu.setGuestDebug(new GuestDebug().injectDebugException());
+      ExitReason reason = guest.run();
+      assumeTrue(
+          reason == ExitReason.IO,
+          () -> "capability KVM_GUESTDBG_INJECT_DB: the guest did not get it: " + guest.exit);
+      assertEquals(0x33, guest.exit.ioPort());
+      guest.vcpu.setGuestDebug(GuestDebug.off());
+      guest.expectHlt();
+    }
+  }
+}

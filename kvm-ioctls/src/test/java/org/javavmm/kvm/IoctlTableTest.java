@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.javavmm.kvm;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.lang.reflect.Method;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.javavmm.bindings.kvm.arm64.kvm_arm64_h;
+import org.javavmm.bindings.kvm.kvm_h;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The table of ioctls against the generated constants, the methods, and the document. */
+class IoctlTableTest {
+  private static final long KVMIO = 0xae;
+
+  /** Not ioctls, though their numbers look like it; none so far. */
+  private static final Set<String> NO_IOCTLS = Set.of();
+
+  @TempDir private Path folder;
+
+  private static Set<String> ioctls(Class<?> header) throws Exception {
+    Set<String> ioctls = new TreeSet<>();
+    for (Method method : header.getMethods()) {
+      boolean constant = method.getName().startsWith("KVM_") && method.getParameterCount() == 0;
+      if (constant
+          && (method.getReturnType() == int.class || method.getReturnType() == long.class)
+          && !NO_IOCTLS.contains(method.getName())) {
+        long value = ((Number) method.invoke(null)).longValue();
+        if (((value >> 8) & 0xff) == KVMIO && value >= 0xae00) {
+          ioctls.add(method.getName());
+        }
+      }
+    }
+    return ioctls;
+  }
+
+  @Test
+  void everyIoctlOfTheHeaderStandsInTheTable() throws Exception {
+    Set<String> header = ioctls(kvm_h.class);
+    assertTrue(header.size() > 100, header::toString);
+    assertTrue(header.contains("KVM_RUN"));
+    Set<String> absent = new TreeSet<>(header);
+    absent.removeAll(IoctlTable.ROWS.keySet());
+    assertEquals(Set.of(), absent, "ioctls that the table lacks");
+    // What stands there beyond the header of x86 is another architecture's.
+    for (Map.Entry<String, IoctlTable.Row> row : IoctlTable.ROWS.entrySet()) {
+      if (!header.contains(row.getKey())) {
+        assertEquals(IoctlTable.OTHER_ARCHITECTURE, row.getValue().absence(), row.getKey());
+      }
+    }
+    Set<String> arm = ioctls(kvm_arm64_h.class);
+    arm.removeAll(IoctlTable.ROWS.keySet());
+    assertEquals(Set.of(), arm, "ioctls of arm64 that the table lacks");
+  }
+
+  @Test
+  void eachRowHasMethodsOrAReasonThatIsAllowed() {
+    IoctlTable.ROWS.forEach((ioctl, row) -> {
+      assertEquals(row.methods().isEmpty(), !row.absence().isEmpty(), ioctl);
+      assertTrue(
+          Set.of("", IoctlTable.OTHER_ARCHITECTURE, IoctlTable.OBSOLETE).contains(row.absence()),
+          ioctl);
+    });
+  }
+
+  @Test
+  void theMethodsAreThere() {
+    Map<String, List<String>> missing = new TreeMap<>();
+    IoctlTable.ROWS.forEach((ioctl, row) -> {
+      List<String> names = IoctlTable.missing(row);
+      if (!names.isEmpty() && !KvmCoverage.PENDING.contains(ioctl)) {
+        missing.put(ioctl, names);
+      }
+    });
+    assertEquals(Map.of(), missing);
+  }
+
+  @Test
+  void eachNumberStandsInTheTable() {
+    for (KvmIoctl ioctl : KvmIoctl.values()) {
+      IoctlTable.Row row = IoctlTable.ROWS.get(ioctl.name());
+      assertTrue(row != null && !row.methods().isEmpty(), ioctl.name());
+    }
+    for (Map.Entry<String, IoctlTable.Row> row : IoctlTable.ROWS.entrySet()) {
+      boolean pending = KvmCoverage.PENDING.contains(row.getKey());
+      boolean named = Arrays.stream(KvmIoctl.values()).anyMatch(i -> i.name().equals(row.getKey()));
+      if (!pending) {
+        assertEquals(!row.getValue().methods().isEmpty(), named, row.getKey());
+      }
+    }
+  }
+
+  @Test
+  void theDocumentKeepsTheOtherColumn() throws IOException {
+    Path file = folder.resolve("coverage.md");
+    Map<String, Integer> caps = Map.of("HLT", 1, "NR_MEMSLOTS", 32767);
+    KvmCoverage.write(file, KvmCoverage.HOST, Set.of("KVM_RUN", "KVM_CREATE_VM"), caps);
+    String host = Files.readString(file);
+    assertTrue(host.contains("| `KVM_RUN` | `Vcpu.run` | yes | not yet |  |\n"), host);
+    assertTrue(host.contains("| `KVM_NMI` | `Vcpu.nmi` | no | not yet |"), host);
+    assertTrue(
+        host.contains("| `KVM_CREATE_PIT` | – obsolete in KVM's documentation | – | – |  |\n"));
+    assertTrue(host.contains("| `KVM_CAP_NR_MEMSLOTS` | 10 | 32767 | not yet |\n"), host);
+    KvmCoverage.write(file, KvmCoverage.LAB, Set.of("KVM_RUN", "KVM_NMI"), Map.of("HLT", 1));
+    String both = Files.readString(file);
+    assertTrue(both.contains("| `KVM_RUN` | `Vcpu.run` | yes | yes |  |\n"), both);
+    assertTrue(both.contains("| `KVM_NMI` | `Vcpu.nmi` | no | yes |"), both);
+    assertTrue(both.contains("| `KVM_CREATE_VM` | `Kvm.createVm` | yes | no |  |\n"), both);
+    assertTrue(both.contains("| `KVM_SMI` | `Vcpu.smi` | no | no | nowhere |\n"), both);
+    assertTrue(both.contains("| `KVM_CAP_NR_MEMSLOTS` | 10 | 32767 | absent |\n"), both);
+    // Written again it is the same: nothing is lost or doubled.
+    KvmCoverage.write(file, KvmCoverage.LAB, Set.of("KVM_RUN", "KVM_NMI"), Map.of("HLT", 1));
+    assertEquals(both, Files.readString(file));
+  }
+
+  @Test
+  void theDocumentIsOfThisTable() throws IOException {
+    Path file = Path.of("..", "docs", "kvm-coverage.md");
+    if (!Files.exists(file)) {
+      // A module unpacked alone has no documents.
+      return;
+    }
+    String text = Files.readString(file);
+    IoctlTable.ROWS.forEach((ioctl, row) ->
+        assertTrue(text.contains(KvmCoverage.start(ioctl, row)), ioctl + " is not up to date"));
+    for (Cap cap : Cap.values()) {
+      assertTrue(text.contains("| `KVM_CAP_" + cap + "` | " + cap.number() + " |"), cap.name());
+    }
+    assertFalse(text.contains("| yes | yes | nowhere |"));
+  }
+}
