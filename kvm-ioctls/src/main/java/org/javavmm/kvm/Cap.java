@@ -331,13 +331,10 @@ public enum Cap {
   /** Features of KVM work only if CPUID shows them. To be enabled on a vCPU. */
   ENFORCE_PV_FEATURE_CPUID(190),
 
-  /** {@link Kvm#supportedHypervCpuid}. */
+  /** {@link Kvm#supportedHvCpuid}. */
   SYS_HYPERV_CPUID(191),
 
-  /**
-   * Rings of dirty pages; the value is the greatest size in bytes. {@link
-   * VmCapabilities#dirtyLogRing}.
-   */
+  /** Rings of dirty pages; the value is the greatest size in bytes. {@link Vm#enableDirtyRing}. */
   DIRTY_LOG_RING(192),
 
   /** {@link VmCapabilities#busLockExit}; the value is the modes that it takes. */

@@ -177,7 +177,7 @@ public final class Kvm implements AutoCloseable {
    *
    * @throws KvmException if this KVM lacks {@link Cap#SYS_HYPERV_CPUID}
    */
-  public Cpuid supportedHypervCpuid() throws KvmException {
+  public Cpuid supportedHvCpuid() throws KvmException {
     return Cpuid.get(fd, KvmIoctl.KVM_GET_SUPPORTED_HV_CPUID);
   }
 

@@ -483,7 +483,7 @@ public final class Vcpu implements AutoCloseable {
    *
    * @throws KvmException if KVM refuses
    */
-  public Cpuid getSupportedHvCpuid() throws KvmException {
+  public Cpuid supportedHvCpuid() throws KvmException {
     return Cpuid.get(fd, KvmIoctl.KVM_GET_SUPPORTED_HV_CPUID);
   }
 
@@ -568,7 +568,7 @@ public final class Vcpu implements AutoCloseable {
 
   /** KVM reads and writes as many bytes as it says here, whatever the caller has. */
   private int xsaveSize() throws KvmException {
-    return Math.max(Xsave.MIN_SIZE, vm.capability(Cap.XSAVE2));
+    return Math.max(Xsave.MIN_SIZE, vm.checkExtension(Cap.XSAVE2));
   }
 
   /**
@@ -671,7 +671,7 @@ public final class Vcpu implements AutoCloseable {
    * @throws KvmException {@code EINVAL} if KVM offers the guest no virtualization
    */
   public NestedState getNestedState() throws KvmException {
-    int size = Math.max(NestedState.HEADER_SIZE, vm.capability(Cap.NESTED_STATE));
+    int size = Math.max(NestedState.HEADER_SIZE, vm.checkExtension(Cap.NESTED_STATE));
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment struct = Kvm.struct(arena, size);
       struct.set(U32, NestedState.SIZE, size);
@@ -1208,8 +1208,7 @@ public final class Vcpu implements AutoCloseable {
 
   /** Calls an ioctl whose argument is a number. */
   private int call(KvmIoctl ioctl, long argument, String more) throws KvmException {
-    return Kvm.check(
-        Ioctl.ioctl(fd, ioctl.number, argument), ioctl + "(vcpu=" + id + more + ")", "");
+    return Kvm.check(Kvm.call(fd, ioctl, argument), ioctl + "(vcpu=" + id + more + ")", "");
   }
 
   private void ioctl(KvmIoctl ioctl, MemorySegment argument) throws KvmException {

@@ -12,7 +12,6 @@ import java.util.Map;
 import java.util.function.Consumer;
 import org.javavmm.sys.Errno;
 import org.javavmm.sys.EventFd;
-import org.javavmm.sys.Ioctl;
 import org.javavmm.sys.Mapping;
 import org.javavmm.sys.OwnedFd;
 import org.javavmm.sys.SystemCallException;
@@ -536,14 +535,6 @@ public final class Vm implements AutoCloseable {
     Kvm.check(result, "KVM_IRQFD(" + event.fd() + ", gsi=" + gsi + ", flags=" + flags + ")", "");
   }
 
-  /** What KVM says of a capability for this VM, which may be less than for the system. */
-  int capability(Cap cap) throws KvmException {
-    return Kvm.check(
-        Ioctl.ioctl(fd, KvmIoctl.KVM_CHECK_EXTENSION.number, cap.number()),
-        "KVM_CHECK_EXTENSION(KVM_CAP_" + cap + ")",
-        "");
-  }
-
   /** The size in bytes of each vCPU's dirty ring; 0 without. */
   int dirtyRingBytes() {
     return dirtyRingBytes;
@@ -565,7 +556,7 @@ public final class Vm implements AutoCloseable {
           "entries=" + entries + ", must be a power of two of at least " + DirtyRing.MIN_ENTRIES);
     }
     long bytes = (long) entries * DirtyRing.SIZEOF_ENTRY;
-    boolean ordered = capability(Cap.DIRTY_LOG_RING_ACQ_REL) > 0;
+    boolean ordered = checkExtension(Cap.DIRTY_LOG_RING_ACQ_REL) > 0;
     Cap cap = ordered ? Cap.DIRTY_LOG_RING_ACQ_REL : Cap.DIRTY_LOG_RING;
     int result;
     try (Arena arena = Arena.ofConfined()) {
@@ -577,7 +568,7 @@ public final class Vm implements AutoCloseable {
     String meaning =
         switch (-result) {
           case Errno.EINVAL -> "not supported, enabled already, or there are vCPUs already";
-          case Errno.E2BIG -> "at most " + capability(cap) + " bytes are allowed";
+          case Errno.E2BIG -> "at most " + checkExtension(cap) + " bytes are allowed";
           default -> "";
         };
     Kvm.check(result, "KVM_ENABLE_CAP(KVM_CAP_" + cap + ", bytes=" + bytes + ")", meaning);
@@ -594,7 +585,7 @@ public final class Vm implements AutoCloseable {
    */
   public int resetDirtyRings() throws KvmException {
     return Kvm.check(
-        Ioctl.ioctl(fd, KvmIoctl.KVM_RESET_DIRTY_RINGS.number, 0),
+        Kvm.call(fd, KvmIoctl.KVM_RESET_DIRTY_RINGS, 0),
         "KVM_RESET_DIRTY_RINGS()",
         dirtyRingBytes == 0 ? "enable the dirty rings first" : "");
   }
@@ -744,7 +735,7 @@ public final class Vm implements AutoCloseable {
    * @return the log, as large as the slot
    * @throws IllegalArgumentException if there is no such slot
    * @throws KvmException {@code ENOENT} if the slot has no log, {@code ENXIO} with {@link
-   *     VmCapabilities#dirtyLogRing}
+   *     #enableDirtyRing}
    */
   public DirtyLog getDirtyLog(int slot) throws KvmException {
     synchronized (slots) {

@@ -132,19 +132,8 @@ public final class VmCapabilities {
   }
 
   /**
-   * Rings of dirty pages instead of bitmaps: {@link Cap#DIRTY_LOG_RING}. Before the first vCPU.
-   *
-   * @param bytes the size of a vCPU's ring: a power of 2, at least a page, at most what {@link
-   *     Vm#checkExtension(Cap)} answers; an entry has 16 bytes
-   * @throws KvmException {@code E2BIG} if the ring is too large
-   */
-  public void dirtyLogRing(int bytes) throws KvmException {
-    vm.enableCap(Cap.DIRTY_LOG_RING, bytes);
-  }
-
-  /**
    * A bitmap besides the rings, for pages that no vCPU wrote: {@link
-   * Cap#DIRTY_LOG_RING_WITH_BITMAP}. After {@link #dirtyLogRing}, before the first slot.
+   * Cap#DIRTY_LOG_RING_WITH_BITMAP}. After {@link Vm#enableDirtyRing}, before the first slot.
    *
    * @throws KvmException if refused; x86 has no need of it
    */

@@ -44,7 +44,8 @@ class DirtyRingTest {
       vm.setTssAddress(0xfffb_d000L);
       vm.setIdentityMapAddress(0xfffb_c000L);
       boolean there =
-          vm.capability(Cap.DIRTY_LOG_RING) > 0 || vm.capability(Cap.DIRTY_LOG_RING_ACQ_REL) > 0;
+          vm.checkExtension(Cap.DIRTY_LOG_RING) > 0
+              || vm.checkExtension(Cap.DIRTY_LOG_RING_ACQ_REL) > 0;
       assumeTrue(there, "capability KVM_CAP_DIRTY_LOG_RING: this KVM does not have it");
       vm.enableDirtyRing(entries);
       vm.setUserMemoryRegion(5, Vm.KVM_MEM_LOG_DIRTY_PAGES, 0, MEMORY, memory.address());

@@ -111,7 +111,7 @@ class InterruptTest {
   @Test
   void systemManagementInterrupt() throws Exception {
     try (Guest guest = Guest.withIrqchip("f4 ; hlt")) {
-      if (guest.vm.capability(Cap.X86_SMM) == 0) {
+      if (guest.vm.checkExtension(Cap.X86_SMM) == 0) {
         KvmException e = assertThrows(KvmException.class, guest.vcpu::smi);
         assertTrue(e.toString().contains("KVM_SMI(vcpu=0): E"), e.toString());
         return;

@@ -34,8 +34,7 @@ final class IoctlTable {
     method(rows, "KVM_GET_SUPPORTED_CPUID", "Kvm.supportedCpuid");
     method(rows, "KVM_GET_EMULATED_CPUID", "Kvm.emulatedCpuid");
     method(rows, "KVM_GET_MSR_FEATURE_INDEX_LIST", "Kvm.getMsrFeatureIndexList");
-    method(
-        rows, "KVM_GET_SUPPORTED_HV_CPUID", "Kvm.supportedHypervCpuid", "Vcpu.getSupportedHvCpuid");
+    method(rows, "KVM_GET_SUPPORTED_HV_CPUID", "Kvm.supportedHvCpuid", "Vcpu.supportedHvCpuid");
     method(rows, "KVM_X86_GET_MCE_CAP_SUPPORTED", "Kvm.mceCapSupported");
     method(rows, "KVM_CREATE_VCPU", "Vm.createVcpu");
     method(rows, "KVM_GET_DIRTY_LOG", "Vm.getDirtyLog");

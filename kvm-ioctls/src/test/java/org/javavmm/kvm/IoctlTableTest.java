@@ -79,7 +79,7 @@ class IoctlTableTest {
     Map<String, List<String>> missing = new TreeMap<>();
     IoctlTable.ROWS.forEach((ioctl, row) -> {
       List<String> names = IoctlTable.missing(row);
-      if (!names.isEmpty() && !KvmCoverage.PENDING.contains(ioctl)) {
+      if (!names.isEmpty()) {
         missing.put(ioctl, names);
       }
     });
@@ -93,11 +93,8 @@ class IoctlTableTest {
       assertTrue(row != null && !row.methods().isEmpty(), ioctl.name());
     }
     for (Map.Entry<String, IoctlTable.Row> row : IoctlTable.ROWS.entrySet()) {
-      boolean pending = KvmCoverage.PENDING.contains(row.getKey());
       boolean named = Arrays.stream(KvmIoctl.values()).anyMatch(i -> i.name().equals(row.getKey()));
-      if (!pending) {
-        assertEquals(!row.getValue().methods().isEmpty(), named, row.getKey());
-      }
+      assertEquals(!row.getValue().methods().isEmpty(), named, row.getKey());
     }
   }
 

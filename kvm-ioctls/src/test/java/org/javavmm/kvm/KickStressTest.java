@@ -20,6 +20,8 @@ import org.junit.jupiter.api.Test;
  * INTERRUPTED.
  */
 @NeedsKvm
+@SuppressWarnings(
+    "ThreadPriorityCheck") // yielding hands the processor over; parking takes ten times as long
 class KickStressTest {
   private static final int KICKS = Boolean.getBoolean("vmm.long") ? 1_000_000 : 20_000;
 

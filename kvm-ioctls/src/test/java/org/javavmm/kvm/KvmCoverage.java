@@ -25,47 +25,6 @@ final class KvmCoverage {
   private static final String NOT_YET = "not yet";
   private static final String ABSENT = "absent";
 
-  /** Whose methods other work brings; may be empty at any time. */
-  static final Set<String> PENDING =
-      Set.of(
-          "KVM_GET_SUPPORTED_HV_CPUID",
-          "KVM_RESET_DIRTY_RINGS",
-          "KVM_GET_TSC_KHZ",
-          "KVM_SET_TSC_KHZ",
-          "KVM_ENABLE_CAP",
-          "KVM_HAS_DEVICE_ATTR",
-          "KVM_GET_DEVICE_ATTR",
-          "KVM_SET_DEVICE_ATTR",
-          "KVM_GET_SREGS2",
-          "KVM_SET_SREGS2",
-          "KVM_INTERRUPT",
-          "KVM_SET_CPUID",
-          "KVM_SET_SIGNAL_MASK",
-          "KVM_TPR_ACCESS_REPORTING",
-          "KVM_SET_VAPIC_ADDR",
-          "KVM_NMI",
-          "KVM_SMI",
-          "KVM_SET_GUEST_DEBUG",
-          "KVM_X86_SETUP_MCE",
-          "KVM_X86_SET_MCE",
-          "KVM_GET_VCPU_EVENTS",
-          "KVM_SET_VCPU_EVENTS",
-          "KVM_GET_DEBUGREGS",
-          "KVM_SET_DEBUGREGS",
-          "KVM_GET_XSAVE",
-          "KVM_SET_XSAVE",
-          "KVM_GET_XSAVE2",
-          "KVM_GET_XCRS",
-          "KVM_SET_XCRS",
-          "KVM_GET_ONE_REG",
-          "KVM_SET_ONE_REG",
-          "KVM_GET_REG_LIST",
-          "KVM_KVMCLOCK_CTRL",
-          "KVM_GET_NESTED_STATE",
-          "KVM_SET_NESTED_STATE",
-          "KVM_XEN_VCPU_GET_ATTR",
-          "KVM_XEN_VCPU_SET_ATTR");
-
   private KvmCoverage() {}
 
   /** Writes what this process has seen, if asked for by the property. */

@@ -183,15 +183,6 @@ class ModesTest {
       guest.expectOut(0x98, 1, 0);
       guest.expectOut(0x99, 1, 0);
       thread.join(5000);
-      System.err.println(
-          "XXX mp="
-              + second.getMpState()
-              + " lapic id "
-              + Integer.toHexString(second.getLapic().get(0x20))
-              + " icr2 "
-              + Integer.toHexString(guest.vcpu.getLapic().get(0x310))
-              + " icr "
-              + Integer.toHexString(guest.vcpu.getLapic().get(0x300)));
       second.kick();
       thread.join();
       assertNull(failure.get());

@@ -26,7 +26,7 @@ class VcpuStateTest {
 
   /** Skips by the capability's name. */
   static int needs(Guest guest, Cap cap) throws KvmException {
-    int value = guest.vm.capability(cap);
+    int value = guest.vm.checkExtension(cap);
     assumeTrue(value != 0, () -> "capability KVM_CAP_" + cap + ": this KVM does not have it");
     return value;
   }
@@ -164,7 +164,7 @@ class VcpuStateTest {
   void nestedState() throws Exception {
     try (Guest guest = Guest.realMode(HLT)) {
       NestedState none = NestedState.of(nested(0, 0, new byte[0]));
-      if (guest.vm.capability(Cap.NESTED_STATE) == 0) {
+      if (guest.vm.checkExtension(Cap.NESTED_STATE) == 0) {
         refused("KVM_GET_NESTED_STATE(vcpu=0): EINVAL", () -> guest.vcpu.getNestedState());
         refused(
             "KVM_SET_NESTED_STATE(vcpu=0, format=0 flags=0x0 size=128): EINVAL",
@@ -278,7 +278,7 @@ class VcpuStateTest {
   @Test
   void oneRegister() throws Exception {
     try (Guest guest = Guest.realMode(HLT)) {
-      if (guest.vm.capability(Cap.ONE_REG) == 0) {
+      if (guest.vm.checkExtension(Cap.ONE_REG) == 0) {
         long id = 0x2030_0000_0000_0001L;
         String named = "(vcpu=0, id=0x2030000000000001): E";
         refused("KVM_GET_ONE_REG" + named, () -> guest.vcpu.getOneReg(id));
@@ -318,12 +318,12 @@ class VcpuStateTest {
   @Test
   void hypervAndXen() throws Exception {
     try (Guest guest = Guest.withIrqchip(HLT)) {
-      if (guest.vm.capability(Cap.HYPERV_CPUID) != 0) {
-        assertTrue(guest.vcpu.getSupportedHvCpuid().find(0x4000_0001, 0).isPresent());
+      if (guest.vm.checkExtension(Cap.HYPERV_CPUID) != 0) {
+        assertTrue(guest.vcpu.supportedHvCpuid().find(0x4000_0001, 0).isPresent());
       } else {
-        refused("KVM_GET_SUPPORTED_HV_CPUID(nent=256): E", guest.vcpu::getSupportedHvCpuid);
+        refused("KVM_GET_SUPPORTED_HV_CPUID(nent=256): E", guest.vcpu::supportedHvCpuid);
       }
-      if (guest.vm.capability(Cap.HYPERV_SYNIC2) != 0) {
+      if (guest.vm.checkExtension(Cap.HYPERV_SYNIC2) != 0) {
         guest.vcpu.enableCap(Cap.HYPERV_SYNIC2);
       } else {
         refused(
@@ -337,7 +337,7 @@ class VcpuStateTest {
       refused(
           "KVM_ENABLE_CAP(vcpu=0, KVM_CAP_MAX_VCPUS): EINVAL",
           () -> guest.vcpu.enableCap(Cap.MAX_VCPUS));
-      if (guest.vm.capability(Cap.HYPERV_ENLIGHTENED_VMCS) == 0) {
+      if (guest.vm.checkExtension(Cap.HYPERV_ENLIGHTENED_VMCS) == 0) {
         refused(
             "KVM_ENABLE_CAP(vcpu=0, KVM_CAP_HYPERV_ENLIGHTENED_VMCS): E",
             guest.vcpu::enableHypervEnlightenedVmcs);
@@ -346,7 +346,7 @@ class VcpuStateTest {
       // Refused without the capability, and with it as long as Xen is not set up for the VM.
       refused(
           "KVM_XEN_VCPU_SET_ATTR(vcpu=0, type=VCPU_INFO): E", () -> guest.vcpu.setXenAttr(attr));
-      if (guest.vm.capability(Cap.XEN_HVM) == 0) {
+      if (guest.vm.checkExtension(Cap.XEN_HVM) == 0) {
         refused(
             "KVM_XEN_VCPU_GET_ATTR(vcpu=0, type=TIMER): E",
             () -> guest.vcpu.getXenAttr(XenVcpuAttr.Type.TIMER));
