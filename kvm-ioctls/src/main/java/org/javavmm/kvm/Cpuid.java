@@ -165,7 +165,7 @@ public record Cpuid(List<Entry> entries) {
       MemorySegment struct =
           arena.allocate(ENTRIES + (long) MAX_ENTRIES * SIZEOF_ENTRY, Integer.BYTES);
       struct.set(U32, NENT, MAX_ENTRIES);
-      Kvm.check(Kvm.call(fd, ioctl, struct), ioctl + "(nent=" + MAX_ENTRIES + ")", "");
+      Kvm.check(Kvm.call(fd, ioctl, struct), ioctl + "(nent=" + MAX_ENTRIES + ")");
       int n = struct.get(U32, NENT);
       if (n < 0 || n > MAX_ENTRIES) {
         throw new KvmException(

@@ -7,9 +7,10 @@ import java.lang.foreign.ValueLayout;
 import org.javavmm.sys.Errno;
 
 /**
- * The attributes of a device, of a VM or of KVM itself: values in groups, each with a size of its
- * own that KVM's documentation tells. Needs {@link Cap#DEVICE_CTRL} for a device, {@link
- * Cap#VM_ATTRIBUTES} for a VM, {@link Cap#SYS_ATTRIBUTES} for KVM. Thread-safe.
+ * The attributes of a device, of a VM, of a vCPU or of KVM itself: values in groups, each with a
+ * size of its own that KVM's documentation tells. Needs {@link Cap#DEVICE_CTRL} for a device,
+ * {@link Cap#VM_ATTRIBUTES} for a VM, {@link Cap#VCPU_ATTRIBUTES} for a vCPU, {@link
+ * Cap#SYS_ATTRIBUTES} for KVM. Thread-safe.
  */
 public final class DeviceAttributes {
   /** KVM, group: general. */
@@ -151,12 +152,7 @@ public final class DeviceAttributes {
   }
 
   private void check(KvmIoctl ioctl, int result, int group, long attribute) throws KvmException {
-    if (result < 0) {
-      throw new KvmException(
-          ioctl + "(" + owner + ", group=" + group + ", attr=" + attribute + ")",
-          -result,
-          result == -Errno.ENXIO ? "there is no such attribute" : "");
-    }
+    Kvm.check(result, ioctl + "(" + owner + ", group=" + group + ", attr=" + attribute + ")");
   }
 
   private static MemorySegment struct(Arena arena, int group, long attribute, MemorySegment value) {

@@ -3,6 +3,7 @@ package org.javavmm.kvm;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 
 /**
  * Which pages of a memory slot were written, as {@link Vm#getDirtyLog} found it. A copy, as large
@@ -59,6 +60,11 @@ public final class DirtyLog {
   /** {@return a copy of the bitmap: bit n of element i is page {@code 64 * i + n}} */
   public long[] words() {
     return words.clone();
+  }
+
+  /** A copy of a part. */
+  long[] words(int from, int count) {
+    return Arrays.copyOfRange(words, from, from + count);
   }
 
   @Override

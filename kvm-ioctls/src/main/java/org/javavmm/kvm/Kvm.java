@@ -99,8 +99,7 @@ public final class Kvm implements AutoCloseable {
   public int checkExtension(Cap cap) throws KvmException {
     return check(
         call(fd, KvmIoctl.KVM_CHECK_EXTENSION, cap.number()),
-        "KVM_CHECK_EXTENSION(KVM_CAP_" + cap + ")",
-        "");
+        "KVM_CHECK_EXTENSION(KVM_CAP_" + cap + ")");
   }
 
   /**
@@ -111,7 +110,7 @@ public final class Kvm implements AutoCloseable {
    */
   public int checkExtension(int number) throws KvmException {
     return check(
-        call(fd, KvmIoctl.KVM_CHECK_EXTENSION, number), "KVM_CHECK_EXTENSION(" + number + ")", "");
+        call(fd, KvmIoctl.KVM_CHECK_EXTENSION, number), "KVM_CHECK_EXTENSION(" + number + ")");
   }
 
   /**
@@ -214,7 +213,7 @@ public final class Kvm implements AutoCloseable {
           room = n;
           continue;
         }
-        check(result, ioctl + "(nmsrs=" + room + ")", "");
+        check(result, ioctl + "(nmsrs=" + room + ")");
         return list.asSlice(MsrListLayout.INDICES, (long) Math.clamp(n, 0, room) * Integer.BYTES)
             .toArray(ValueLayout.JAVA_INT);
       }
@@ -234,7 +233,7 @@ public final class Kvm implements AutoCloseable {
       MemorySegment struct = msrs.toStruct(arena);
       int result = call(fd, KvmIoctl.KVM_GET_MSRS, struct);
       String call = "KVM_GET_MSRS(nmsrs=" + indexes.length + ")";
-      check(result, call, "");
+      check(result, call);
       if (result < indexes.length) {
         throw new KvmException(
             call, Errno.EINVAL, "stopped at number " + result + ", MSR " + hex(indexes[result]));
@@ -253,9 +252,7 @@ public final class Kvm implements AutoCloseable {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment cap = arena.allocate(ValueLayout.JAVA_LONG);
       check(
-          call(fd, KvmIoctl.KVM_X86_GET_MCE_CAP_SUPPORTED, cap),
-          "KVM_X86_GET_MCE_CAP_SUPPORTED()",
-          "");
+          call(fd, KvmIoctl.KVM_X86_GET_MCE_CAP_SUPPORTED, cap), "KVM_X86_GET_MCE_CAP_SUPPORTED()");
       return cap.get(ValueLayout.JAVA_LONG, 0);
     }
   }
@@ -283,7 +280,7 @@ public final class Kvm implements AutoCloseable {
    * @throws KvmException {@code EINVAL} if this KVM lacks the type
    */
   public Vm createVm(VmType type) throws KvmException {
-    int size = check(call(fd, KvmIoctl.KVM_GET_VCPU_MMAP_SIZE, 0), "KVM_GET_VCPU_MMAP_SIZE()", "");
+    int size = check(call(fd, KvmIoctl.KVM_GET_VCPU_MMAP_SIZE, 0), "KVM_GET_VCPU_MMAP_SIZE()");
     int vm;
     do {
       // Creating a VM may be interrupted by a signal before it has done anything.
@@ -297,11 +294,38 @@ public final class Kvm implements AutoCloseable {
     return new Vm(OwnedFd.adopt(vm, "VM"), size);
   }
 
+  static int check(int result, String call) throws KvmException {
+    return check(result, call, "");
+  }
+
+  /** With a meaning that says more than {@link Causes}; empty if there is none. */
   static int check(int result, String call, String meaning) throws KvmException {
     if (result < 0) {
       throw new KvmException(call, -result, meaning);
     }
     return result;
+  }
+
+  /**
+   * Enables a capability of a VM or a vCPU.
+   *
+   * @param whose {@code vcpu=0, } for messages, or nothing
+   */
+  static void enable(OwnedFd fd, String whose, Cap cap, long... args) throws KvmException {
+    int n = Check.size("args", args.length, 4);
+    StringBuilder call = new StringBuilder("KVM_ENABLE_CAP(").append(whose);
+    call.append("KVM_CAP_").append(cap);
+    int result;
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment struct = struct(arena, EnableCapLayout.SIZEOF);
+      struct.set(ValueLayout.JAVA_INT, EnableCapLayout.CAP, cap.number());
+      for (int i = 0; i < n; i++) {
+        struct.set(ValueLayout.JAVA_LONG, EnableCapLayout.ARGS + 8L * i, args[i]);
+        call.append(", ").append(hex(args[i]));
+      }
+      result = call(fd, KvmIoctl.KVM_ENABLE_CAP, struct);
+    }
+    check(result, call.append(')').toString());
   }
 
   /** Calls an ioctl with a structure that lives as long as the call. */

@@ -2,7 +2,6 @@
 package org.javavmm.kvm;
 
 import java.io.Serial;
-import org.javavmm.sys.Errno;
 import org.javavmm.sys.SystemCallException;
 
 /**
@@ -14,10 +13,10 @@ public final class KvmException extends SystemCallException {
   @Serial private static final long serialVersionUID = 1L;
 
   KvmException(String call, int errno) {
-    super(call, errno);
+    super(call, errno, Causes.of(call, errno));
   }
 
   KvmException(String call, int errno, String meaning) {
-    super(call, errno, meaning.isEmpty() ? Errno.meaning(errno) : meaning);
+    super(call, errno, meaning.isEmpty() ? Causes.of(call, errno) : meaning);
   }
 }

@@ -243,11 +243,7 @@ public final class Vcpu implements AutoCloseable {
     if (memory && exit.rawReason() == ExitReason.MEMORY_FAULT.number()) {
       return ExitReason.MEMORY_FAULT;
     }
-    String meaning =
-        errno == Errno.EFAULT
-            ? "the guest accessed memory that the host cannot give"
-            : errno == Errno.ENOSYS ? "the vCPU is not set up" : "";
-    throw new KvmException("KVM_RUN(vcpu=" + id + ")", errno, meaning);
+    throw new KvmException("KVM_RUN(vcpu=" + id + ")", errno);
   }
 
   /**
@@ -361,7 +357,7 @@ public final class Vcpu implements AutoCloseable {
   public void setCpuid2(Cpuid cpuid) throws KvmException {
     try (Arena arena = Arena.ofConfined()) {
       int result = Kvm.call(fd, KvmIoctl.KVM_SET_CPUID2, cpuid.toStruct(arena));
-      Kvm.check(result, "KVM_SET_CPUID2(vcpu=" + id + ", nent=" + cpuid.entries().size() + ")", "");
+      Kvm.check(result, "KVM_SET_CPUID2(vcpu=" + id + ", nent=" + cpuid.entries().size() + ")");
     }
   }
 
@@ -407,7 +403,7 @@ public final class Vcpu implements AutoCloseable {
   private void checkMsrs(KvmIoctl ioctl, int result, Msrs msrs) throws KvmException {
     int n = msrs.entries().size();
     String call = ioctl + "(vcpu=" + id + ", nmsrs=" + n + ")";
-    Kvm.check(result, call, "");
+    Kvm.check(result, call);
     if (result < n) {
       Msrs.Entry refused = msrs.entries().get(result);
       String msr =
@@ -473,7 +469,7 @@ public final class Vcpu implements AutoCloseable {
   public void setCpuid(Cpuid cpuid) throws KvmException {
     try (Arena arena = Arena.ofConfined()) {
       int result = Kvm.call(fd, KvmIoctl.KVM_SET_CPUID, cpuid.toOldStruct(arena));
-      Kvm.check(result, "KVM_SET_CPUID(vcpu=" + id + ", nent=" + cpuid.entries().size() + ")", "");
+      Kvm.check(result, "KVM_SET_CPUID(vcpu=" + id + ", nent=" + cpuid.entries().size() + ")");
     }
   }
 
@@ -498,8 +494,7 @@ public final class Vcpu implements AutoCloseable {
     try (Arena arena = Arena.ofConfined()) {
       return Kvm.check(
           Kvm.call(fd, KvmIoctl.KVM_SET_MSRS, msrs.toStruct(arena)),
-          "KVM_SET_MSRS(vcpu=" + id + ", nmsrs=" + msrs.entries().size() + ")",
-          "");
+          "KVM_SET_MSRS(vcpu=" + id + ", nmsrs=" + msrs.entries().size() + ")");
     }
   }
 
@@ -516,8 +511,7 @@ public final class Vcpu implements AutoCloseable {
       int read =
           Kvm.check(
               Kvm.call(fd, KvmIoctl.KVM_GET_MSRS, struct),
-              "KVM_GET_MSRS(vcpu=" + id + ", nmsrs=" + indexes.length + ")",
-              "");
+              "KVM_GET_MSRS(vcpu=" + id + ", nmsrs=" + indexes.length + ")");
       return Msrs.fromStruct(struct, Math.min(read, indexes.length));
     }
   }
@@ -697,7 +691,7 @@ public final class Vcpu implements AutoCloseable {
    */
   public void setNestedState(NestedState state) throws KvmException {
     int result = Kvm.call(fd, KvmIoctl.KVM_SET_NESTED_STATE, state.segment());
-    Kvm.check(result, "KVM_SET_NESTED_STATE(vcpu=" + id + ", " + state + ")", "");
+    Kvm.check(result, "KVM_SET_NESTED_STATE(vcpu=" + id + ", " + state + ")");
   }
 
   /**
@@ -706,7 +700,7 @@ public final class Vcpu implements AutoCloseable {
    * @throws KvmException if KVM refuses
    */
   public int getTscKhz() throws KvmException {
-    return call(KvmIoctl.KVM_GET_TSC_KHZ, 0, "");
+    return call(KvmIoctl.KVM_GET_TSC_KHZ);
   }
 
   /**
@@ -720,68 +714,9 @@ public final class Vcpu implements AutoCloseable {
     var _ = call(KvmIoctl.KVM_SET_TSC_KHZ, Integer.toUnsignedLong(khz), ", khz=" + khz);
   }
 
-  /**
-   * {@return whether the vCPU has a device attribute} Needs {@link Cap#VCPU_ATTRIBUTES}.
-   *
-   * @param group the group, such as {@link #KVM_VCPU_TSC_CTRL}
-   * @param attribute the attribute in it
-   */
-  public boolean hasDeviceAttr(int group, long attribute) {
-    try (Arena arena = Arena.ofConfined()) {
-      return Kvm.call(fd, KvmIoctl.KVM_HAS_DEVICE_ATTR, deviceAttr(arena, group, attribute, 0))
-          >= 0;
-    }
-  }
-
-  /**
-   * {@return the value of a device attribute of 8 bytes} Needs {@link Cap#VCPU_ATTRIBUTES}.
-   *
-   * @param group the group
-   * @param attribute the attribute in it
-   * @throws KvmException {@code ENXIO} if there is no such attribute, {@code EINVAL} without the
-   *     capability
-   */
-  public long getDeviceAttr(int group, long attribute) throws KvmException {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment value = arena.allocate(U64);
-      MemorySegment attr = deviceAttr(arena, group, attribute, value.address());
-      checkDeviceAttr(KvmIoctl.KVM_GET_DEVICE_ATTR, attr, group, attribute);
-      return value.get(U64, 0);
-    }
-  }
-
-  /**
-   * Sets a device attribute of 8 bytes. Needs {@link Cap#VCPU_ATTRIBUTES}.
-   *
-   * @param group the group
-   * @param attribute the attribute in it
-   * @param value the value
-   * @throws KvmException {@code ENXIO} if there is no such attribute, {@code EINVAL} without the
-   *     capability
-   */
-  public void setDeviceAttr(int group, long attribute, long value) throws KvmException {
-    try (Arena arena = Arena.ofConfined()) {
-      long address = arena.allocateFrom(U64, value).address();
-      MemorySegment attr = deviceAttr(arena, group, attribute, address);
-      checkDeviceAttr(KvmIoctl.KVM_SET_DEVICE_ATTR, attr, group, attribute);
-    }
-  }
-
-  private void checkDeviceAttr(KvmIoctl ioctl, MemorySegment attr, int group, long attribute)
-      throws KvmException {
-    int result = Kvm.call(fd, ioctl, attr);
-    Kvm.check(
-        result,
-        ioctl + "(vcpu=" + id + ", group=" + group + ", attr=" + attribute + ")",
-        result == -Errno.ENXIO ? "no such attribute" : "");
-  }
-
-  private static MemorySegment deviceAttr(Arena arena, int group, long attribute, long address) {
-    MemorySegment struct = Kvm.struct(arena, DeviceAttrLayout.SIZEOF);
-    struct.set(U32, DeviceAttrLayout.GROUP, group);
-    struct.set(U64, DeviceAttrLayout.ATTR, attribute);
-    struct.set(U64, DeviceAttrLayout.ADDR, address);
-    return struct;
+  /** {@return the vCPU's attributes; they need {@link Cap#VCPU_ATTRIBUTES}} */
+  public DeviceAttributes attributes() {
+    return new DeviceAttributes(fd.name(), (ioctl, argument) -> Kvm.call(fd, ioctl, argument));
   }
 
   /**
@@ -791,7 +726,7 @@ public final class Vcpu implements AutoCloseable {
    * @throws KvmException {@code ENXIO} if KVM does not give it
    */
   public long getTscOffset() throws KvmException {
-    return getDeviceAttr(KVM_VCPU_TSC_CTRL, KVM_VCPU_TSC_OFFSET);
+    return attributes().getLong(KVM_VCPU_TSC_CTRL, KVM_VCPU_TSC_OFFSET);
   }
 
   /**
@@ -802,7 +737,7 @@ public final class Vcpu implements AutoCloseable {
    * @throws KvmException {@code ENXIO} if KVM does not take it
    */
   public void setTscOffset(long offset) throws KvmException {
-    setDeviceAttr(KVM_VCPU_TSC_CTRL, KVM_VCPU_TSC_OFFSET, offset);
+    attributes().setLong(KVM_VCPU_TSC_CTRL, KVM_VCPU_TSC_OFFSET, offset);
   }
 
   /**
@@ -816,8 +751,7 @@ public final class Vcpu implements AutoCloseable {
   public void setGuestDebug(GuestDebug debug) throws KvmException {
     try (Arena arena = Arena.ofConfined()) {
       int result = Kvm.call(fd, KvmIoctl.KVM_SET_GUEST_DEBUG, debug.toStruct(arena));
-      String meaning = result == -Errno.EBUSY ? "an exception is on its way already" : "";
-      Kvm.check(result, "KVM_SET_GUEST_DEBUG(vcpu=" + id + ", " + debug + ")", meaning);
+      Kvm.check(result, "KVM_SET_GUEST_DEBUG(vcpu=" + id + ", " + debug + ")");
     }
   }
 
@@ -839,13 +773,7 @@ public final class Vcpu implements AutoCloseable {
     }
     try (Arena arena = Arena.ofConfined()) {
       int result = Kvm.call(fd, KvmIoctl.KVM_INTERRUPT, arena.allocateFrom(U32, vector));
-      String meaning =
-          switch (-result) {
-            case Errno.ENXIO -> "the interrupt controllers are in the kernel";
-            case Errno.EEXIST -> "an interrupt is on its way already";
-            default -> "";
-          };
-      Kvm.check(result, "KVM_INTERRUPT(vcpu=" + id + ", irq=" + vector + ")", meaning);
+      Kvm.check(result, "KVM_INTERRUPT(vcpu=" + id + ", irq=" + vector + ")");
     }
   }
 
@@ -855,7 +783,7 @@ public final class Vcpu implements AutoCloseable {
    * @throws KvmException if KVM refuses
    */
   public void nmi() throws KvmException {
-    var _ = call(KvmIoctl.KVM_NMI, 0, "");
+    var _ = call(KvmIoctl.KVM_NMI);
   }
 
   /**
@@ -864,7 +792,7 @@ public final class Vcpu implements AutoCloseable {
    * @throws KvmException {@code ENOTTY} or {@code EINVAL} without the capability
    */
   public void smi() throws KvmException {
-    var _ = call(KvmIoctl.KVM_SMI, 0, "");
+    var _ = call(KvmIoctl.KVM_SMI);
   }
 
   /**
@@ -874,7 +802,7 @@ public final class Vcpu implements AutoCloseable {
    * @throws KvmException {@code EINVAL} if the guest did not set up kvmclock
    */
   public void kvmclockCtrl() throws KvmException {
-    var _ = call(KvmIoctl.KVM_KVMCLOCK_CTRL, 0, "");
+    var _ = call(KvmIoctl.KVM_KVMCLOCK_CTRL);
   }
 
   /**
@@ -897,7 +825,7 @@ public final class Vcpu implements AutoCloseable {
       struct.set(ValueLayout.JAVA_LONG_UNALIGNED, SignalMaskLayout.SIGSET, blocked);
       int result = Kvm.call(fd, KvmIoctl.KVM_SET_SIGNAL_MASK, struct);
       String mask = ", blocked=0x" + Long.toHexString(blocked);
-      Kvm.check(result, "KVM_SET_SIGNAL_MASK(vcpu=" + id + mask + ")", "");
+      Kvm.check(result, "KVM_SET_SIGNAL_MASK(vcpu=" + id + mask + ")");
     }
   }
 
@@ -921,7 +849,7 @@ public final class Vcpu implements AutoCloseable {
     try (Arena arena = Arena.ofConfined()) {
       int result = Kvm.call(fd, KvmIoctl.KVM_X86_SETUP_MCE, arena.allocateFrom(U64, capabilities));
       String what = "mcg_cap=0x" + Long.toHexString(capabilities);
-      Kvm.check(result, "KVM_X86_SETUP_MCE(vcpu=" + id + ", " + what + ")", "");
+      Kvm.check(result, "KVM_X86_SETUP_MCE(vcpu=" + id + ", " + what + ")");
     }
   }
 
@@ -934,7 +862,7 @@ public final class Vcpu implements AutoCloseable {
   public void setMce(MachineCheck check) throws KvmException {
     try (Arena arena = Arena.ofConfined()) {
       int result = Kvm.call(fd, KvmIoctl.KVM_X86_SET_MCE, check.toStruct(arena));
-      Kvm.check(result, "KVM_X86_SET_MCE(vcpu=" + id + ", bank=" + check.bank() + ")", "");
+      Kvm.check(result, "KVM_X86_SET_MCE(vcpu=" + id + ", bank=" + check.bank() + ")");
     }
   }
 
@@ -965,7 +893,7 @@ public final class Vcpu implements AutoCloseable {
     try (Arena arena = Arena.ofConfined()) {
       int result = Kvm.call(fd, KvmIoctl.KVM_SET_VAPIC_ADDR, arena.allocateFrom(U64, gpa));
       String what = "gpa=0x" + Long.toHexString(gpa);
-      Kvm.check(result, "KVM_SET_VAPIC_ADDR(vcpu=" + id + ", " + what + ")", "");
+      Kvm.check(result, "KVM_SET_VAPIC_ADDR(vcpu=" + id + ", " + what + ")");
     }
   }
 
@@ -1078,10 +1006,7 @@ public final class Vcpu implements AutoCloseable {
     struct.set(U64, OneRegLayout.ID, register);
     struct.set(U64, OneRegLayout.ADDR, value.address());
     int result = Kvm.call(fd, ioctl, struct);
-    Kvm.check(
-        result,
-        ioctl + "(vcpu=" + id + ", id=0x" + Long.toHexString(register) + ")",
-        result == -Errno.ENOENT ? "no such register" : "");
+    Kvm.check(result, ioctl + "(vcpu=" + id + ", id=0x" + Long.toHexString(register) + ")");
   }
 
   /**
@@ -1102,7 +1027,7 @@ public final class Vcpu implements AutoCloseable {
           n = there;
           continue;
         }
-        Kvm.check(result, "KVM_GET_REG_LIST(vcpu=" + id + ", n=" + n + ")", "");
+        Kvm.check(result, "KVM_GET_REG_LIST(vcpu=" + id + ", n=" + n + ")");
         return list.asSlice(OneRegLayout.LIST_REG, Math.min(n, there) * Long.BYTES).toArray(U64);
       }
     }
@@ -1118,19 +1043,7 @@ public final class Vcpu implements AutoCloseable {
    * @throws KvmException {@code EINVAL} if it is not one of a vCPU, or not there
    */
   public void enableCap(Cap cap, long... arguments) throws KvmException {
-    if (arguments.length > 4) {
-      throw new IllegalArgumentException(arguments.length + " arguments, must be at most 4");
-    }
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment struct = Kvm.struct(arena, EnableCapLayout.SIZEOF);
-      struct.set(U32, EnableCapLayout.CAP, cap.number());
-      for (int i = 0; i < arguments.length; i++) {
-        struct.set(U64, EnableCapLayout.ARGS + 8L * i, arguments[i]);
-      }
-      int result = Kvm.call(fd, KvmIoctl.KVM_ENABLE_CAP, struct);
-      String what = "vcpu=" + id + ", KVM_CAP_" + cap;
-      Kvm.check(result, "KVM_ENABLE_CAP(" + what + ")", "");
-    }
+    Kvm.enable(fd, "vcpu=" + id + ", ", cap, arguments);
   }
 
   /**
@@ -1157,7 +1070,7 @@ public final class Vcpu implements AutoCloseable {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment struct = XenAttrForm.empty(arena, type);
       int result = Kvm.call(fd, KvmIoctl.KVM_XEN_VCPU_GET_ATTR, struct);
-      Kvm.check(result, "KVM_XEN_VCPU_GET_ATTR(vcpu=" + id + ", type=" + type + ")", "");
+      Kvm.check(result, "KVM_XEN_VCPU_GET_ATTR(vcpu=" + id + ", type=" + type + ")");
       return XenAttrForm.fromStruct(type, struct);
     }
   }
@@ -1171,7 +1084,7 @@ public final class Vcpu implements AutoCloseable {
   public void setXenAttr(XenVcpuAttr attr) throws KvmException {
     try (Arena arena = Arena.ofConfined()) {
       int result = Kvm.call(fd, KvmIoctl.KVM_XEN_VCPU_SET_ATTR, XenAttrForm.toStruct(arena, attr));
-      Kvm.check(result, "KVM_XEN_VCPU_SET_ATTR(vcpu=" + id + ", type=" + attr.type() + ")", "");
+      Kvm.check(result, "KVM_XEN_VCPU_SET_ATTR(vcpu=" + id + ", type=" + attr.type() + ")");
     }
   }
 
@@ -1206,13 +1119,18 @@ public final class Vcpu implements AutoCloseable {
     return dirtyRing;
   }
 
+  /** Calls an ioctl without an argument. */
+  private int call(KvmIoctl ioctl) throws KvmException {
+    return call(ioctl, 0, "");
+  }
+
   /** Calls an ioctl whose argument is a number. */
   private int call(KvmIoctl ioctl, long argument, String more) throws KvmException {
-    return Kvm.check(Kvm.call(fd, ioctl, argument), ioctl + "(vcpu=" + id + more + ")", "");
+    return Kvm.check(Kvm.call(fd, ioctl, argument), ioctl + "(vcpu=" + id + more + ")");
   }
 
   private void ioctl(KvmIoctl ioctl, MemorySegment argument) throws KvmException {
-    Kvm.check(Kvm.call(fd, ioctl, argument), ioctl + "(vcpu=" + id + ")", "");
+    Kvm.check(Kvm.call(fd, ioctl, argument), ioctl + "(vcpu=" + id + ")");
   }
 
   /**

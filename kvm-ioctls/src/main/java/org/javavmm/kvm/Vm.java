@@ -212,9 +212,7 @@ public final class Vm implements AutoCloseable {
    */
   public void setTssAddress(long gpa) throws KvmException {
     Kvm.check(
-        Kvm.call(fd, KvmIoctl.KVM_SET_TSS_ADDR, gpa),
-        "KVM_SET_TSS_ADDR(gpa=" + Kvm.hex(gpa) + ")",
-        "");
+        Kvm.call(fd, KvmIoctl.KVM_SET_TSS_ADDR, gpa), "KVM_SET_TSS_ADDR(gpa=" + Kvm.hex(gpa) + ")");
   }
 
   /**
@@ -229,7 +227,7 @@ public final class Vm implements AutoCloseable {
     try (Arena arena = Arena.ofConfined()) {
       result = Kvm.call(fd, KvmIoctl.KVM_SET_IDENTITY_MAP_ADDR, arena.allocateFrom(U64, gpa));
     }
-    Kvm.check(result, "KVM_SET_IDENTITY_MAP_ADDR(gpa=" + Kvm.hex(gpa) + ")", "");
+    Kvm.check(result, "KVM_SET_IDENTITY_MAP_ADDR(gpa=" + Kvm.hex(gpa) + ")");
   }
 
   /**
@@ -239,7 +237,7 @@ public final class Vm implements AutoCloseable {
    * @throws KvmException {@code EEXIST} if there are some already
    */
   public void createIrqchip() throws KvmException {
-    Kvm.check(Kvm.call(fd, KvmIoctl.KVM_CREATE_IRQCHIP, 0), "KVM_CREATE_IRQCHIP()", "");
+    Kvm.check(Kvm.call(fd, KvmIoctl.KVM_CREATE_IRQCHIP, 0), "KVM_CREATE_IRQCHIP()");
   }
 
   /**
@@ -255,8 +253,17 @@ public final class Vm implements AutoCloseable {
       config.set(U32, PitConfigLayout.FLAGS, speakerDummy ? 1 : 0);
       result = Kvm.call(fd, KvmIoctl.KVM_CREATE_PIT2, config);
     }
-    String meaning = result == -Errno.ENOENT ? "create the interrupt controllers first" : "";
-    Kvm.check(result, "KVM_CREATE_PIT2(flags=" + (speakerDummy ? 1 : 0) + ")", meaning);
+    Kvm.check(result, "KVM_CREATE_PIT2(flags=" + (speakerDummy ? 1 : 0) + ")");
+  }
+
+  /**
+   * Creates the interval timer by the ioctl of old, which has no flags: as {@link #createPit2} with
+   * {@code true}, the one to use.
+   *
+   * @throws KvmException as {@link #createPit2}
+   */
+  public void createPit() throws KvmException {
+    Kvm.check(Kvm.call(fd, KvmIoctl.KVM_CREATE_PIT, 0), "KVM_CREATE_PIT()");
   }
 
   /**
@@ -274,7 +281,7 @@ public final class Vm implements AutoCloseable {
       irq.set(U32, IrqLevelLayout.LEVEL, level ? 1 : 0);
       result = Kvm.call(fd, KvmIoctl.KVM_IRQ_LINE, irq);
     }
-    Kvm.check(result, "KVM_IRQ_LINE(gsi=" + gsi + ", level=" + level + ")", "");
+    Kvm.check(result, "KVM_IRQ_LINE(gsi=" + gsi + ", level=" + level + ")");
   }
 
   /**
@@ -293,8 +300,7 @@ public final class Vm implements AutoCloseable {
       irq.set(U32, IrqLevelLayout.LEVEL, level ? 1 : 0);
       Kvm.check(
           Kvm.call(fd, KvmIoctl.KVM_IRQ_LINE_STATUS, irq),
-          "KVM_IRQ_LINE_STATUS(gsi=" + gsi + ", level=" + level + ")",
-          "");
+          "KVM_IRQ_LINE_STATUS(gsi=" + gsi + ", level=" + level + ")");
       // The status is in a union with the number.
       return irq.get(U32, IrqLevelLayout.IRQ);
     }
@@ -338,8 +344,7 @@ public final class Vm implements AutoCloseable {
   private MemorySegment getIrqchip(Arena arena, int chip) throws KvmException {
     MemorySegment struct = Kvm.struct(arena, IrqchipLayout.SIZEOF);
     struct.set(U32, IrqchipLayout.CHIP_ID, chip);
-    Kvm.check(
-        Kvm.call(fd, KvmIoctl.KVM_GET_IRQCHIP, struct), "KVM_GET_IRQCHIP(chip=" + chip + ")", "");
+    Kvm.check(Kvm.call(fd, KvmIoctl.KVM_GET_IRQCHIP, struct), "KVM_GET_IRQCHIP(chip=" + chip + ")");
     return struct.asSlice(IrqchipLayout.CHIP);
   }
 
@@ -379,7 +384,7 @@ public final class Vm implements AutoCloseable {
       struct.set(U32, IrqchipLayout.CHIP_ID, chip);
       state.accept(struct.asSlice(IrqchipLayout.CHIP));
       Kvm.check(
-          Kvm.call(fd, KvmIoctl.KVM_SET_IRQCHIP, struct), "KVM_SET_IRQCHIP(chip=" + chip + ")", "");
+          Kvm.call(fd, KvmIoctl.KVM_SET_IRQCHIP, struct), "KVM_SET_IRQCHIP(chip=" + chip + ")");
     }
   }
 
@@ -391,7 +396,7 @@ public final class Vm implements AutoCloseable {
   public PitState getPit2() throws KvmException {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment struct = Kvm.struct(arena, PitState2Layout.SIZEOF);
-      Kvm.check(Kvm.call(fd, KvmIoctl.KVM_GET_PIT2, struct), "KVM_GET_PIT2()", "");
+      Kvm.check(Kvm.call(fd, KvmIoctl.KVM_GET_PIT2, struct), "KVM_GET_PIT2()");
       return PitState.fromStruct(struct);
     }
   }
@@ -406,8 +411,7 @@ public final class Vm implements AutoCloseable {
     try (Arena arena = Arena.ofConfined()) {
       Kvm.check(
           Kvm.call(fd, KvmIoctl.KVM_SET_PIT2, pit.toStruct(arena)),
-          "KVM_SET_PIT2(flags=" + pit.flags() + ")",
-          "");
+          "KVM_SET_PIT2(flags=" + pit.flags() + ")");
     }
   }
 
@@ -425,8 +429,7 @@ public final class Vm implements AutoCloseable {
           ValueLayout.JAVA_BYTE, ReinjectControlLayout.PIT_REINJECT, (byte) (reinject ? 1 : 0));
       Kvm.check(
           Kvm.call(fd, KvmIoctl.KVM_REINJECT_CONTROL, struct),
-          "KVM_REINJECT_CONTROL(pit_reinject=" + reinject + ")",
-          "");
+          "KVM_REINJECT_CONTROL(pit_reinject=" + reinject + ")");
     }
   }
 
@@ -443,8 +446,7 @@ public final class Vm implements AutoCloseable {
     try (Arena arena = Arena.ofConfined()) {
       Kvm.check(
           Kvm.call(fd, KvmIoctl.KVM_SET_GSI_ROUTING, GsiRoute.toStruct(arena, routes)),
-          "KVM_SET_GSI_ROUTING(nr=" + n + ")",
-          "");
+          "KVM_SET_GSI_ROUTING(nr=" + n + ")");
     }
   }
 
@@ -468,9 +470,7 @@ public final class Vm implements AutoCloseable {
     }
     if (result < 0) {
       throw new KvmException(
-          "KVM_SIGNAL_MSI(address=" + Kvm.hex(address) + ", data=" + Kvm.hex(data) + ")",
-          -result,
-          "");
+          "KVM_SIGNAL_MSI(address=" + Kvm.hex(address) + ", data=" + Kvm.hex(data) + ")", -result);
     }
     return result > 0;
   }
@@ -532,7 +532,7 @@ public final class Vm implements AutoCloseable {
     } finally {
       event.fd().release();
     }
-    Kvm.check(result, "KVM_IRQFD(" + event.fd() + ", gsi=" + gsi + ", flags=" + flags + ")", "");
+    Kvm.check(result, "KVM_IRQFD(" + event.fd() + ", gsi=" + gsi + ", flags=" + flags + ")");
   }
 
   /** The size in bytes of each vCPU's dirty ring; 0 without. */
@@ -623,8 +623,7 @@ public final class Vm implements AutoCloseable {
     } finally {
       event.fd().release();
     }
-    Kvm.check(
-        result, "KVM_IOEVENTFD(" + event.fd() + ", " + address + ", flags=" + flags + ")", "");
+    Kvm.check(result, "KVM_IOEVENTFD(" + event.fd() + ", " + address + ", flags=" + flags + ")");
   }
 
   /**
@@ -637,8 +636,7 @@ public final class Vm implements AutoCloseable {
   public int checkExtension(Cap cap) throws KvmException {
     return Kvm.check(
         Kvm.call(fd, KvmIoctl.KVM_CHECK_EXTENSION, cap.number()),
-        "KVM_CHECK_EXTENSION(KVM_CAP_" + cap + ")",
-        "");
+        "KVM_CHECK_EXTENSION(KVM_CAP_" + cap + ")");
   }
 
   /**
@@ -651,22 +649,13 @@ public final class Vm implements AutoCloseable {
    * @throws KvmException {@code EINVAL} if this KVM lacks it or refuses the arguments
    */
   public void enableCap(Cap cap, long... args) throws KvmException {
-    int n = Check.size("args", args.length, 4);
-    StringBuilder text = new StringBuilder("KVM_ENABLE_CAP(KVM_CAP_").append(cap);
-    int result;
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment struct = Kvm.struct(arena, EnableCapLayout.SIZEOF);
-      struct.set(U32, EnableCapLayout.CAP, cap.number());
-      for (int i = 0; i < n; i++) {
-        struct.set(U64, EnableCapLayout.ARGS + 8L * i, args[i]);
-        text.append(", ").append(Kvm.hex(args[i]));
+    try {
+      Kvm.enable(fd, "", cap, args);
+    } catch (KvmException e) {
+      if (e.errno() == Errno.EINVAL && checkExtension(cap) == 0) {
+        throw new KvmException(e.call(), e.errno(), "this KVM lacks the capability");
       }
-      result = Kvm.call(fd, KvmIoctl.KVM_ENABLE_CAP, struct);
-    }
-    if (result < 0) {
-      boolean absent = result == -Errno.EINVAL && checkExtension(cap) == 0;
-      throw new KvmException(
-          text.append(')').toString(), -result, absent ? "this KVM lacks the capability" : "");
+      throw e;
     }
   }
 
@@ -722,8 +711,7 @@ public final class Vm implements AutoCloseable {
               + Kvm.hex(size)
               + ", attributes="
               + Kvm.hex(attributes)
-              + ")",
-          "");
+              + ")");
     }
   }
 
@@ -746,18 +734,10 @@ public final class Vm implements AutoCloseable {
         struct.set(U32, DirtyLogLayout.SLOT, slot);
         struct.set(U64, DirtyLogLayout.DIRTY_BITMAP, bitmap.address());
         int result = Kvm.call(fd, KvmIoctl.KVM_GET_DIRTY_LOG, struct);
-        Kvm.check(result, "KVM_GET_DIRTY_LOG(slot=" + slot + ")", logMeaning(result));
+        Kvm.check(result, "KVM_GET_DIRTY_LOG(slot=" + slot + ")");
         return new DirtyLog(slot, pages, bitmap);
       }
     }
-  }
-
-  private static String logMeaning(int result) {
-    return switch (-result) {
-      case Errno.ENOENT -> "the slot does not log: it lacks KVM_MEM_LOG_DIRTY_PAGES";
-      case Errno.ENXIO -> "this VM logs into rings";
-      default -> "";
-    };
   }
 
   private long pagesOf(int slot) {
@@ -811,12 +791,14 @@ public final class Vm implements AutoCloseable {
                 + " pages, or end with them");
       }
       try (Arena arena = Arena.ofConfined()) {
-        MemorySegment bitmap = arena.allocateFrom(U64, log.words());
+        int word = (int) (firstPage / Long.SIZE);
+        int words = (int) Math.ceilDiv(count, Long.SIZE);
+        MemorySegment bitmap = arena.allocateFrom(U64, log.words(word, words));
         MemorySegment struct = Kvm.struct(arena, ClearDirtyLogLayout.SIZEOF);
         struct.set(U32, ClearDirtyLogLayout.SLOT, log.slot());
         struct.set(U32, ClearDirtyLogLayout.NUM_PAGES, (int) count);
         struct.set(U64, ClearDirtyLogLayout.FIRST_PAGE, firstPage);
-        struct.set(U64, ClearDirtyLogLayout.DIRTY_BITMAP, bitmap.address() + firstPage / 8);
+        struct.set(U64, ClearDirtyLogLayout.DIRTY_BITMAP, bitmap.address());
         int result = Kvm.call(fd, KvmIoctl.KVM_CLEAR_DIRTY_LOG, struct);
         Kvm.check(
             result,
@@ -826,8 +808,7 @@ public final class Vm implements AutoCloseable {
                 + firstPage
                 + ", num_pages="
                 + count
-                + ")",
-            logMeaning(result));
+                + ")");
       }
     }
   }
@@ -886,8 +867,7 @@ public final class Vm implements AutoCloseable {
       struct.set(U32, CoalescedMmioZoneLayout.PIO, pio);
       Kvm.check(
           Kvm.call(fd, ioctl, struct),
-          ioctl + "(addr=" + Kvm.hex(address) + ", size=" + size + ", pio=" + pio + ")",
-          "");
+          ioctl + "(addr=" + Kvm.hex(address) + ", size=" + size + ", pio=" + pio + ")");
     }
   }
 
@@ -919,15 +899,8 @@ public final class Vm implements AutoCloseable {
       struct.set(U64, EncRegionLayout.ADDR, hva);
       struct.set(U64, EncRegionLayout.SIZE, size);
       int result = Kvm.call(fd, ioctl, struct);
-      Kvm.check(
-          result,
-          ioctl + "(addr=" + Kvm.hex(hva) + ", size=" + Kvm.hex(size) + ")",
-          encryptionMeaning(result));
+      Kvm.check(result, ioctl + "(addr=" + Kvm.hex(hva) + ", size=" + Kvm.hex(size) + ")");
     }
-  }
-
-  private static String encryptionMeaning(int result) {
-    return result == -Errno.ENOTTY ? "this VM's memory is not encrypted" : "";
   }
 
   /**
@@ -950,7 +923,7 @@ public final class Vm implements AutoCloseable {
    */
   public int memoryEncryptOp(MemorySegment command) throws KvmException {
     int result = Kvm.call(fd, KvmIoctl.KVM_MEMORY_ENCRYPT_OP, command);
-    return Kvm.check(result, "KVM_MEMORY_ENCRYPT_OP()", encryptionMeaning(result));
+    return Kvm.check(result, "KVM_MEMORY_ENCRYPT_OP()");
   }
 
   /**
@@ -961,10 +934,7 @@ public final class Vm implements AutoCloseable {
    */
   public void setBootCpuId(int id) throws KvmException {
     int result = Kvm.call(fd, KvmIoctl.KVM_SET_BOOT_CPU_ID, id);
-    Kvm.check(
-        result,
-        "KVM_SET_BOOT_CPU_ID(id=" + id + ")",
-        result == -Errno.EBUSY ? "there are vCPUs already" : "");
+    Kvm.check(result, "KVM_SET_BOOT_CPU_ID(id=" + id + ")");
   }
 
   /**
@@ -976,8 +946,7 @@ public final class Vm implements AutoCloseable {
   public void setNrMmuPages(int pages) throws KvmException {
     Kvm.check(
         Kvm.call(fd, KvmIoctl.KVM_SET_NR_MMU_PAGES, pages),
-        "KVM_SET_NR_MMU_PAGES(pages=" + pages + ")",
-        "");
+        "KVM_SET_NR_MMU_PAGES(pages=" + pages + ")");
   }
 
   /**
@@ -986,7 +955,7 @@ public final class Vm implements AutoCloseable {
    * @throws KvmException {@code EINVAL} or {@code ENOTTY} on kernels that have given it up
    */
   public int getNrMmuPages() throws KvmException {
-    return Kvm.check(Kvm.call(fd, KvmIoctl.KVM_GET_NR_MMU_PAGES, 0), "KVM_GET_NR_MMU_PAGES()", "");
+    return Kvm.check(Kvm.call(fd, KvmIoctl.KVM_GET_NR_MMU_PAGES, 0), "KVM_GET_NR_MMU_PAGES()");
   }
 
   /**
@@ -997,7 +966,7 @@ public final class Vm implements AutoCloseable {
   public ClockData getClock() throws KvmException {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment struct = Kvm.struct(arena, ClockDataLayout.SIZEOF);
-      Kvm.check(Kvm.call(fd, KvmIoctl.KVM_GET_CLOCK, struct), "KVM_GET_CLOCK()", "");
+      Kvm.check(Kvm.call(fd, KvmIoctl.KVM_GET_CLOCK, struct), "KVM_GET_CLOCK()");
       return ClockData.fromStruct(struct);
     }
   }
@@ -1012,8 +981,7 @@ public final class Vm implements AutoCloseable {
     try (Arena arena = Arena.ofConfined()) {
       Kvm.check(
           Kvm.call(fd, KvmIoctl.KVM_SET_CLOCK, clock.toStruct(arena)),
-          "KVM_SET_CLOCK(clock=" + clock.clock() + ", flags=" + clock.flags() + ")",
-          "");
+          "KVM_SET_CLOCK(clock=" + clock.clock() + ", flags=" + clock.flags() + ")");
     }
   }
 
@@ -1023,7 +991,7 @@ public final class Vm implements AutoCloseable {
    * @throws KvmException if this KVM lacks {@link Cap#GET_TSC_KHZ}
    */
   public int getTscKhz() throws KvmException {
-    return Kvm.check(Kvm.call(fd, KvmIoctl.KVM_GET_TSC_KHZ, 0), "KVM_GET_TSC_KHZ()", "");
+    return Kvm.check(Kvm.call(fd, KvmIoctl.KVM_GET_TSC_KHZ, 0), "KVM_GET_TSC_KHZ()");
   }
 
   /**
@@ -1034,7 +1002,7 @@ public final class Vm implements AutoCloseable {
    * @throws KvmException {@code EINVAL} if there are vCPUs or the processor cannot do it
    */
   public void setTscKhz(int khz) throws KvmException {
-    Kvm.check(Kvm.call(fd, KvmIoctl.KVM_SET_TSC_KHZ, khz), "KVM_SET_TSC_KHZ(khz=" + khz + ")", "");
+    Kvm.check(Kvm.call(fd, KvmIoctl.KVM_SET_TSC_KHZ, khz), "KVM_SET_TSC_KHZ(khz=" + khz + ")");
   }
 
   /**
@@ -1047,8 +1015,7 @@ public final class Vm implements AutoCloseable {
     try (Arena arena = Arena.ofConfined()) {
       Kvm.check(
           Kvm.call(fd, KvmIoctl.KVM_X86_SET_MSR_FILTER, filter.toStruct(arena)),
-          "KVM_X86_SET_MSR_FILTER(ranges=" + filter.ranges() + ")",
-          "");
+          "KVM_X86_SET_MSR_FILTER(ranges=" + filter.ranges() + ")");
     }
   }
 
@@ -1066,8 +1033,7 @@ public final class Vm implements AutoCloseable {
               + filter.deny()
               + ", nevents="
               + filter.events().size()
-              + ")",
-          "");
+              + ")");
     }
   }
 
@@ -1110,10 +1076,7 @@ public final class Vm implements AutoCloseable {
     struct.set(U32, CreateDeviceLayout.TYPE, type);
     struct.set(U32, CreateDeviceLayout.FLAGS, flags);
     int result = Kvm.call(fd, KvmIoctl.KVM_CREATE_DEVICE, struct);
-    Kvm.check(
-        result,
-        "KVM_CREATE_DEVICE(type=" + type + ", flags=" + flags + ")",
-        result == -Errno.ENODEV ? "this KVM lacks such a device" : "");
+    Kvm.check(result, "KVM_CREATE_DEVICE(type=" + type + ", flags=" + flags + ")");
     return struct;
   }
 
@@ -1163,8 +1126,7 @@ public final class Vm implements AutoCloseable {
       struct.set(U32, HypervEventfdLayout.FLAGS, flags);
       Kvm.check(
           Kvm.call(fd, KvmIoctl.KVM_HYPERV_EVENTFD, struct),
-          "KVM_HYPERV_EVENTFD(conn_id=" + Kvm.hex(connection) + ", flags=" + flags + ")",
-          "");
+          "KVM_HYPERV_EVENTFD(conn_id=" + Kvm.hex(connection) + ", flags=" + flags + ")");
     }
   }
 
@@ -1180,7 +1142,7 @@ public final class Vm implements AutoCloseable {
 
   Stats stats(OwnedFd of, String name) throws IOException {
     int result =
-        Kvm.check(Kvm.call(of, KvmIoctl.KVM_GET_STATS_FD, 0), "KVM_GET_STATS_FD(" + name + ")", "");
+        Kvm.check(Kvm.call(of, KvmIoctl.KVM_GET_STATS_FD, 0), "KVM_GET_STATS_FD(" + name + ")");
     return Stats.open(own(OwnedFd.adopt(result, "statistics of " + name)));
   }
 
@@ -1223,8 +1185,7 @@ public final class Vm implements AutoCloseable {
   public synchronized Vcpu createVcpu(int id) throws KvmException {
     String call = "KVM_CREATE_VCPU(id=" + id + ")";
     OwnedFd vcpu =
-        OwnedFd.adopt(
-            Kvm.check(Kvm.call(fd, KvmIoctl.KVM_CREATE_VCPU, id), call, ""), "vCPU " + id);
+        OwnedFd.adopt(Kvm.check(Kvm.call(fd, KvmIoctl.KVM_CREATE_VCPU, id), call), "vCPU " + id);
     Mapping run;
     try {
       run = Mapping.shared(vcpu, 0, runSize);

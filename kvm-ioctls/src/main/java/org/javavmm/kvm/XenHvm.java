@@ -87,8 +87,7 @@ public final class XenHvm {
       s.set(U64, XenHvmConfigLayout.BLOB_ADDR_64, address(blob64));
       Kvm.check(
           call.call(KvmIoctl.KVM_XEN_HVM_CONFIG, s),
-          "KVM_XEN_HVM_CONFIG(flags=" + Kvm.hex(flags) + ", msr=" + Kvm.hex(msr) + ")",
-          "");
+          "KVM_XEN_HVM_CONFIG(flags=" + Kvm.hex(flags) + ", msr=" + Kvm.hex(msr) + ")");
     } finally {
       java.lang.ref.Reference.reachabilityFence(blob32);
       java.lang.ref.Reference.reachabilityFence(blob64);
@@ -329,8 +328,7 @@ public final class XenHvm {
           GsiRoute.XenEvtchn.KVM_IRQ_ROUTING_XEN_EVTCHN_PRIO_2LEVEL);
       return Kvm.check(
               call.call(KvmIoctl.KVM_XEN_HVM_EVTCHN_SEND, s),
-              "KVM_XEN_HVM_EVTCHN_SEND(port=" + port + ", vcpu=" + vcpu + ")",
-              "")
+              "KVM_XEN_HVM_EVTCHN_SEND(port=" + port + ", vcpu=" + vcpu + ")")
           > 0;
     }
   }
@@ -343,16 +341,14 @@ public final class XenHvm {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment s = attr(arena, type);
       value.accept(s.asSlice(XenHvmAttrLayout.U));
-      Kvm.check(
-          call.call(KvmIoctl.KVM_XEN_HVM_SET_ATTR, s), "KVM_XEN_HVM_SET_ATTR(" + what + ")", "");
+      Kvm.check(call.call(KvmIoctl.KVM_XEN_HVM_SET_ATTR, s), "KVM_XEN_HVM_SET_ATTR(" + what + ")");
     }
   }
 
   private long get(String what, int type, ToLongFunction<MemorySegment> value) throws KvmException {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment s = attr(arena, type);
-      Kvm.check(
-          call.call(KvmIoctl.KVM_XEN_HVM_GET_ATTR, s), "KVM_XEN_HVM_GET_ATTR(" + what + ")", "");
+      Kvm.check(call.call(KvmIoctl.KVM_XEN_HVM_GET_ATTR, s), "KVM_XEN_HVM_GET_ATTR(" + what + ")");
       return value.applyAsLong(s.asSlice(XenHvmAttrLayout.U));
     }
   }

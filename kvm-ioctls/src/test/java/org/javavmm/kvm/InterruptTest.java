@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Interrupts, NMIs and exceptions as a guest gets them. */
@@ -186,6 +187,63 @@ class InterruptTest {
       // A general protection fault.
       assertEquals(ExitReason.IO, guest.run(), guest.exit::toString);
       assertEquals(13, guest.exit.ioPort());
+    }
+  }
+
+  /** Reads of one register are denied, those of its neighbour and writes are not. */
+  private static final String FILTERED =
+      """
+      66 b9 75 01 00 00 ; mov ecx, 0x175
+      0f 32             ; rdmsr, allowed
+      66 b9 74 01 00 00 ; mov ecx, 0x174
+      66 b8 55 00 00 00 ; mov eax, 0x55
+      66 31 d2          ; xor edx, edx
+      0f 30             ; wrmsr, allowed
+      e6 20             ; out 0x20, al
+      0f 32             ; rdmsr, denied
+      66 e7 10          ; out 0x10, eax
+      f4                ; hlt
+      """;
+
+  private static final MsrFilter DENY_READS_OF_174 =
+      new MsrFilter(
+          false,
+          List.of(new MsrFilter.Range(MsrFilter.KVM_MSR_FILTER_READ, 0x174, 2, i -> i != 0x174)));
+
+  @Test
+  void filteredMsrIsAnExit() throws Exception {
+    try (Guest guest = Guest.realMode(FILTERED)) {
+      VcpuStateTest.needs(guest, Cap.X86_MSR_FILTER);
+      handler(guest, 13);
+      guest.vm.capabilities().userSpaceMsr(VmCapabilities.KVM_MSR_EXIT_REASON_FILTER);
+      guest.vm.setMsrFilter(DENY_READS_OF_174);
+      guest.expectOut(0x20, 1, 0x55);
+      assertEquals(ExitReason.X86_RDMSR, guest.run(), guest.exit::toString);
+      assertEquals("X86_RDMSR msr=0x174 reason=4", guest.exit.toString());
+      guest.exit.setMsrData(0x1234_5678);
+      guest.expectOut(0x10, 4, 0x1234_5678);
+      guest.expectHlt();
+      // What the guest wrote is there: the filter is for the guest alone.
+      assertEquals(0x55, guest.vcpu.getMsrs(0x174).entries().getFirst().data());
+    }
+  }
+
+  @Test
+  void filteredMsrIsAFaultWithoutExits() throws Exception {
+    try (Guest guest = Guest.realMode(FILTERED)) {
+      VcpuStateTest.needs(guest, Cap.X86_MSR_FILTER);
+      handler(guest, 13);
+      guest.vm.setMsrFilter(DENY_READS_OF_174);
+      guest.expectOut(0x20, 1, 0x55);
+      assertEquals(ExitReason.IO, guest.run(), guest.exit::toString);
+      assertEquals(13, guest.exit.ioPort());
+    }
+    try (Guest guest = Guest.realMode(FILTERED)) {
+      guest.vm.setMsrFilter(DENY_READS_OF_174);
+      guest.vm.setMsrFilter(MsrFilter.ALLOW_ALL);
+      guest.expectOut(0x20, 1, 0x55);
+      guest.expectOut(0x10, 4, 0x55);
+      guest.expectHlt();
     }
   }
 }

@@ -60,6 +60,7 @@ final class IoctlTable {
     method(rows, "KVM_IRQ_LINE_STATUS", "Vm.irqLineStatus");
     method(rows, "KVM_GET_IRQCHIP", "Vm.getPicMaster", "Vm.getPicSlave", "Vm.getIoapic");
     method(rows, "KVM_SET_IRQCHIP", "Vm.setPicMaster", "Vm.setPicSlave", "Vm.setIoapic");
+    method(rows, "KVM_CREATE_PIT", "Vm.createPit");
     method(rows, "KVM_CREATE_PIT2", "Vm.createPit2");
     method(rows, "KVM_GET_PIT2", "Vm.getPit2");
     method(rows, "KVM_SET_PIT2", "Vm.setPit2");
@@ -77,9 +78,9 @@ final class IoctlTable {
     method(rows, "KVM_SET_PMU_EVENT_FILTER", "Vm.setPmuEventFilter");
     method(rows, "KVM_ENABLE_CAP", "Vm.enableCap", "Vcpu.enableCap");
     method(rows, "KVM_CREATE_DEVICE", "Vm.createDevice", "Vm.hasDevice");
-    method(rows, "KVM_HAS_DEVICE_ATTR", "DeviceAttributes.has", "Vcpu.hasDeviceAttr");
-    method(rows, "KVM_GET_DEVICE_ATTR", "DeviceAttributes.get", "Vcpu.getDeviceAttr");
-    method(rows, "KVM_SET_DEVICE_ATTR", "DeviceAttributes.set", "Vcpu.setDeviceAttr");
+    method(rows, "KVM_HAS_DEVICE_ATTR", "DeviceAttributes.has");
+    method(rows, "KVM_GET_DEVICE_ATTR", "DeviceAttributes.get");
+    method(rows, "KVM_SET_DEVICE_ATTR", "DeviceAttributes.set");
     method(rows, "KVM_MEMORY_ENCRYPT_OP", "Sev.launchStart", "Vm.memoryEncryptOp");
     method(rows, "KVM_MEMORY_ENCRYPT_REG_REGION", "Vm.registerEncryptedRegion");
     method(rows, "KVM_MEMORY_ENCRYPT_UNREG_REGION", "Vm.unregisterEncryptedRegion");
@@ -135,7 +136,8 @@ final class IoctlTable {
     method(rows, "KVM_XEN_VCPU_GET_ATTR", "Vcpu.getXenAttr");
     method(rows, "KVM_XEN_VCPU_SET_ATTR", "Vcpu.setXenAttr");
     method(rows, "KVM_PRE_FAULT_MEMORY", "Vcpu.preFaultMemory");
-    absent(rows, OBSOLETE, "KVM_CREATE_PIT", "KVM_GET_PIT", "KVM_SET_PIT");
+    // The documentation of KVM_GET_PIT2 and KVM_SET_PIT2 says so.
+    absent(rows, OBSOLETE, "KVM_GET_PIT", "KVM_SET_PIT");
     absent(
         rows,
         OTHER_ARCHITECTURE,

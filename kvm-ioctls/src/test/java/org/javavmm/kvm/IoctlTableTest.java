@@ -106,8 +106,7 @@ class IoctlTableTest {
     String host = Files.readString(file);
     assertTrue(host.contains("| `KVM_RUN` | `Vcpu.run` | yes | not yet |  |\n"), host);
     assertTrue(host.contains("| `KVM_NMI` | `Vcpu.nmi` | no | not yet |"), host);
-    assertTrue(
-        host.contains("| `KVM_CREATE_PIT` | – obsolete in KVM's documentation | – | – |  |\n"));
+    assertTrue(host.contains("| `KVM_GET_PIT` | – obsolete in KVM's documentation | – | – |  |\n"));
     assertTrue(host.contains("| `KVM_CAP_NR_MEMSLOTS` | 10 | 32767 | not yet |\n"), host);
     KvmCoverage.write(file, KvmCoverage.LAB, Set.of("KVM_RUN", "KVM_NMI"), Map.of("HLT", 1));
     String both = Files.readString(file);

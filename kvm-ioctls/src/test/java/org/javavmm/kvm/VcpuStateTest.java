@@ -204,14 +204,14 @@ class VcpuStateTest {
   @Test
   void timeStampCounterOffset() throws Exception {
     try (Guest guest = Guest.realMode(HLT)) {
-      boolean there = guest.vcpu.hasDeviceAttr(Vcpu.KVM_VCPU_TSC_CTRL, Vcpu.KVM_VCPU_TSC_OFFSET);
-      assertFalse(guest.vcpu.hasDeviceAttr(4711, 0));
+      boolean there = guest.vcpu.attributes().has(Vcpu.KVM_VCPU_TSC_CTRL, Vcpu.KVM_VCPU_TSC_OFFSET);
+      assertFalse(guest.vcpu.attributes().has(4711, 0));
       refused(
-          "KVM_GET_DEVICE_ATTR(vcpu=0, group=4711, attr=5): E",
-          () -> guest.vcpu.getDeviceAttr(4711, 5));
+          "KVM_GET_DEVICE_ATTR(vCPU 0, group=4711, attr=5): E",
+          () -> guest.vcpu.attributes().getLong(4711, 5));
       refused(
-          "KVM_SET_DEVICE_ATTR(vcpu=0, group=0, attr=5): E",
-          () -> guest.vcpu.setDeviceAttr(0, 5, 1));
+          "KVM_SET_DEVICE_ATTR(vCPU 0, group=0, attr=5): E",
+          () -> guest.vcpu.attributes().setLong(0, 5, 1));
       assumeTrue(there, "capability KVM_CAP_VCPU_ATTRIBUTES: no offset of the TSC");
       guest.vcpu.setTscOffset(-123_456_789_000L);
       long offset = guest.vcpu.getTscOffset();

@@ -109,6 +109,7 @@ class VmTest {
       assertEquals(
           "KVM_CREATE_PIT2(flags=0): ENOENT (create the interrupt controllers first)",
           refused(() -> guest.vm.createPit2(false)));
+      assertTrue(refused(guest.vm::createPit).startsWith("KVM_CREATE_PIT(): EN"));
       assertTrue(
           refused(() -> guest.vm.setIrqLine(4, true))
               .startsWith("KVM_IRQ_LINE(gsi=4, level=true): ENXIO"));
