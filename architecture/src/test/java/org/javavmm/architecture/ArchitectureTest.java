@@ -353,6 +353,9 @@ class ArchitectureTest {
     assertEquals(Set.of(), wrong, "module " + descriptor.name() + " requires too much");
   }
 
+  /** Packages besides a module's own: what one architecture has of its own. */
+  private static final Set<String> SECOND_PACKAGES = Set.of(ROOT + "kvm.arm64");
+
   /** One module, one package, open to everyone: qualified exports break {@code -Werror}. */
   @Test
   void modulesExportTheirOwnPackageToEveryone() {
@@ -360,7 +363,7 @@ class ArchitectureTest {
       for (ModuleDescriptor.Exports exports : descriptor.exports()) {
         assertFalse(exports.isQualified(), descriptor.name() + ": " + exports);
         assertEquals(name, row(exports.source()), descriptor.name() + ": " + exports);
-        if (!name.equals("bindings")) {
+        if (!name.equals("bindings") && !SECOND_PACKAGES.contains(exports.source())) {
           assertEquals(ROOT + name, exports.source());
         }
       }

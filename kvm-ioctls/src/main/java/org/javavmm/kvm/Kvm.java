@@ -280,18 +280,41 @@ public final class Kvm implements AutoCloseable {
    * @throws KvmException {@code EINVAL} if this KVM lacks the type
    */
   public Vm createVm(VmType type) throws KvmException {
+    return createVm(
+        type.number(), type == VmType.DEFAULT ? "" : "this KVM lacks VMs of type " + type);
+  }
+
+  /**
+   * Creates a virtual machine of a type that {@link VmType} has no name for: types are an
+   * architecture's own.
+   *
+   * @param type the type's number, the argument of {@code KVM_CREATE_VM}
+   * @return the virtual machine, owned by the caller
+   * @throws KvmException {@code EINVAL} if this KVM lacks the type
+   */
+  public Vm createVm(long type) throws KvmException {
+    return createVm(type, "");
+  }
+
+  private Vm createVm(long type, String unknown) throws KvmException {
     int size = check(call(fd, KvmIoctl.KVM_GET_VCPU_MMAP_SIZE, 0), "KVM_GET_VCPU_MMAP_SIZE()");
     int vm;
     do {
       // Creating a VM may be interrupted by a signal before it has done anything.
-      vm = call(fd, KvmIoctl.KVM_CREATE_VM, type.number());
+      vm = call(fd, KvmIoctl.KVM_CREATE_VM, type);
     } while (vm == -Errno.EINTR);
-    boolean unknown = vm == -Errno.EINVAL && type != VmType.DEFAULT;
-    check(
-        vm,
-        "KVM_CREATE_VM(type=" + type.number() + ")",
-        unknown ? "this KVM lacks VMs of type " + type : "");
+    check(vm, "KVM_CREATE_VM(type=" + type + ")", vm == -Errno.EINVAL ? unknown : "");
     return new Vm(OwnedFd.adopt(vm, "VM"), size);
+  }
+
+  /** Calls an ioctl by its number, whatever it is, and checks the result. */
+  static int raw(OwnedFd fd, String call, long number, MemorySegment argument) throws KvmException {
+    return check(Ioctl.ioctl(fd, number, argument), call);
+  }
+
+  /** As above, with a number for its argument. */
+  static int raw(OwnedFd fd, String call, long number, long argument) throws KvmException {
+    return check(Ioctl.ioctl(fd, number, argument), call);
   }
 
   static int check(int result, String call) throws KvmException {

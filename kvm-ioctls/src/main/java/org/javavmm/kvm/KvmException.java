@@ -16,7 +16,14 @@ public final class KvmException extends SystemCallException {
     super(call, errno, Causes.of(call, errno));
   }
 
-  KvmException(String call, int errno, String meaning) {
+  /**
+   * For who calls ioctls by {@link Vm#rawIoctl} and knows better what an error means.
+   *
+   * @param call the ioctl and its arguments
+   * @param errno the error number, positive
+   * @param meaning what it means here, in words; empty for the likely cause
+   */
+  public KvmException(String call, int errno, String meaning) {
     super(call, errno, meaning.isEmpty() ? Causes.of(call, errno) : meaning);
   }
 }

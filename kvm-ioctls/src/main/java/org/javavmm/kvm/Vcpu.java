@@ -1119,6 +1119,44 @@ public final class Vcpu implements AutoCloseable {
     return dirtyRing;
   }
 
+  /**
+   * Calls an ioctl of the vCPU that has no method here, such as one of a newer kernel or of another
+   * architecture, with a structure for its argument.
+   *
+   * <p>Dangers: the kernel reads and writes as many bytes as <em>it</em> thinks the structure has
+   * and follows the addresses in it, of which nothing is checked here; a structure too small or an
+   * address that is wrong corrupts this process. What a call changes behind this object's back
+   * (memory slots, descriptors, devices) this object does not know, and a descriptor that the call
+   * returns belongs to the caller, who must close it, for it may keep the VM in the kernel. {@code
+   * KVM_RUN} is for {@link #run} alone.
+   *
+   * @param call the ioctl and its arguments as an error shall name them: {@code
+   *     KVM_SOMETHING(flags=1)}
+   * @param number the ioctl's number, as the header defines it
+   * @param argument the structure, in native memory, at least as large as the kernel takes it to be
+   * @return the result, 0 or greater
+   * @throws IllegalArgumentException if {@code argument} is not native memory
+   * @throws IllegalStateException if closed
+   * @throws KvmException if the ioctl fails
+   */
+  public int rawIoctl(String call, long number, MemorySegment argument) throws KvmException {
+    return Kvm.raw(fd, call, number, argument);
+  }
+
+  /**
+   * As {@link #rawIoctl(String, long, MemorySegment)}, with a number or nothing for its argument.
+   *
+   * @param call the ioctl and its arguments as an error shall name them
+   * @param number the ioctl's number, as the header defines it
+   * @param argument the argument; 0 if it has none. An address is as dangerous as above.
+   * @return the result, 0 or greater
+   * @throws IllegalStateException if closed
+   * @throws KvmException if the ioctl fails
+   */
+  public int rawIoctl(String call, long number, long argument) throws KvmException {
+    return Kvm.raw(fd, call, number, argument);
+  }
+
   /** Calls an ioctl without an argument. */
   private int call(KvmIoctl ioctl) throws KvmException {
     return call(ioctl, 0, "");

@@ -12,13 +12,22 @@ final class IoctlTable {
   static final String OTHER_ARCHITECTURE = "another architecture";
   static final String OBSOLETE = "obsolete in KVM's documentation";
 
+  /** Of an ioctl that has methods, but that only mocks ever took. */
+  static final String ARM64 = "arm64, not run on hardware";
+
   /**
    * An ioctl.
    *
-   * @param methods its methods, {@code Class.method}; empty if it has none
+   * @param methods its methods, {@code Class.method}, with the package before it if it is another;
+   *     empty if it has none
    * @param absence why it has none; empty if it has
+   * @param limit what is to be known of its methods, {@link #ARM64}; else empty
    */
-  record Row(List<String> methods, String absence) {}
+  record Row(List<String> methods, String absence, String limit) {
+    boolean isMockOnly() {
+      return !limit.isEmpty();
+    }
+  }
 
   static final Map<String, Row> ROWS = rows();
 
@@ -136,19 +145,19 @@ final class IoctlTable {
     method(rows, "KVM_XEN_VCPU_GET_ATTR", "Vcpu.getXenAttr");
     method(rows, "KVM_XEN_VCPU_SET_ATTR", "Vcpu.setXenAttr");
     method(rows, "KVM_PRE_FAULT_MEMORY", "Vcpu.preFaultMemory");
+    arm64(rows, "KVM_ARM_PREFERRED_TARGET", "arm64.ArmVm.preferredTarget");
+    arm64(rows, "KVM_ARM_SET_DEVICE_ADDR", "arm64.ArmVm.setVgicV2Address");
+    arm64(rows, "KVM_ARM_SET_COUNTER_OFFSET", "arm64.ArmVm.setCounterOffset");
+    arm64(rows, "KVM_ARM_MTE_COPY_TAGS", "arm64.ArmVm.copyMteTags");
+    arm64(rows, "KVM_ARM_GET_REG_WRITABLE_MASKS", "arm64.ArmVm.getRegWritableMasks");
+    arm64(rows, "KVM_ARM_VCPU_INIT", "arm64.ArmVcpu.init");
+    arm64(rows, "KVM_ARM_VCPU_FINALIZE", "arm64.ArmVcpu.finalizeFeature");
     // The documentation of KVM_GET_PIT2 and KVM_SET_PIT2 says so.
     absent(rows, OBSOLETE, "KVM_GET_PIT", "KVM_SET_PIT");
     absent(
         rows,
         OTHER_ARCHITECTURE,
         "KVM_ALLOCATE_RMA",
-        "KVM_ARM_GET_REG_WRITABLE_MASKS",
-        "KVM_ARM_MTE_COPY_TAGS",
-        "KVM_ARM_PREFERRED_TARGET",
-        "KVM_ARM_SET_COUNTER_OFFSET",
-        "KVM_ARM_SET_DEVICE_ADDR",
-        "KVM_ARM_VCPU_FINALIZE",
-        "KVM_ARM_VCPU_INIT",
         "KVM_CREATE_SPAPR_TCE",
         "KVM_CREATE_SPAPR_TCE_64",
         "KVM_DIRTY_TLB",
@@ -188,12 +197,16 @@ final class IoctlTable {
   }
 
   private static void method(Map<String, Row> rows, String ioctl, String... methods) {
-    put(rows, ioctl, new Row(List.of(methods), ""));
+    put(rows, ioctl, new Row(List.of(methods), "", ""));
+  }
+
+  private static void arm64(Map<String, Row> rows, String ioctl, String... methods) {
+    put(rows, ioctl, new Row(List.of(methods), "", ARM64));
   }
 
   private static void absent(Map<String, Row> rows, String reason, String... ioctls) {
     for (String ioctl : ioctls) {
-      put(rows, ioctl, new Row(List.of(), reason));
+      put(rows, ioctl, new Row(List.of(), reason, ""));
     }
   }
 
@@ -207,7 +220,7 @@ final class IoctlTable {
   static List<String> missing(Row row) {
     List<String> missing = new ArrayList<>();
     for (String method : row.methods()) {
-      int dot = method.indexOf('.');
+      int dot = method.lastIndexOf('.');
       String name = method.substring(dot + 1);
       try {
         Class<?> type = Class.forName("org.javavmm.kvm." + method.substring(0, dot));

@@ -14,11 +14,16 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.Assumptions;
 
 /** The kernel's own header, for what it says of other architectures and the bindings leave out. */
-final class UapiHeader {
+public final class UapiHeader {
   private UapiHeader() {}
 
   /** Skips the test, with the reason, where the header cannot be had. */
   static String text() throws Exception {
+    return Files.readString(folder("x86").resolve("linux").resolve("kvm.h"));
+  }
+
+  /** The folder of an architecture's headers; skips the test where it cannot be had. */
+  public static Path folder(String architecture) throws Exception {
     Path script = Path.of("../bindings/uapi-headers");
     String reason = "capability uapi-headers: " + script + " is not there";
     if (Files.isExecutable(script)) {
@@ -28,7 +33,7 @@ final class UapiHeader {
               .start();
       String folder = new String(process.getInputStream().readAllBytes(), UTF_8).strip();
       if (process.waitFor() == 0) {
-        return Files.readString(Path.of(folder, "x86", "include", "linux", "kvm.h"));
+        return Path.of(folder, architecture, "include");
       }
       reason = "capability uapi-headers: the script failed, see bindings/README.md";
     }
@@ -41,7 +46,7 @@ final class UapiHeader {
   }
 
   /** Names without their prefix, and decimal values, of lines {@code #define NAME NUMBER}. */
-  static Map<String, Integer> numbers(String text, String prefix) {
+  public static Map<String, Integer> numbers(String text, String prefix) {
     Map<String, Integer> found = new TreeMap<>();
     Matcher m =
         Pattern.compile("(?m)^#define[ \t]+" + prefix + "(\\w+)[ \t]+(\\d+)\\b").matcher(text);
