@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Set;
 import org.javavmm.kvm.Kvm;
 import org.javavmm.kvm.KvmException;
+import org.javavmm.sys.Errno;
 import org.openjdk.jmh.profile.GCProfiler;
 import org.openjdk.jmh.results.Result;
 import org.openjdk.jmh.results.RunResult;
@@ -76,7 +77,7 @@ public final class ComparisonRun {
         try (Kvm _ = Kvm.open()) {
           // It is there.
         } catch (KvmException e) {
-          System.out.println(group + ".* n/a " + e.getMessage());
+          System.out.println(group + ".* n/a " + e.call() + ": " + Errno.name(e.errno()));
           continue;
         }
       }

@@ -9,6 +9,7 @@ import org.javavmm.kvm.KvmException;
 import org.javavmm.kvm.Vcpu;
 import org.javavmm.kvm.Vm;
 import org.javavmm.memory.GuestMemory;
+import org.javavmm.sys.Errno;
 import org.javavmm.vmkvm.KvmMemory;
 
 /**
@@ -35,7 +36,7 @@ public final class KvmStart {
     try {
       kvm = Kvm.open();
     } catch (KvmException e) {
-      System.out.println("start.* n/a " + e.getMessage());
+      System.out.println("start.* n/a " + e.call() + ": " + Errno.name(e.errno()));
       return;
     }
     at[1] = System.nanoTime();
