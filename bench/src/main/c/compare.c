@@ -4,20 +4,13 @@
 //
 // Every loop is the same on all sides: the address follows from a counter, a stop flag is read after
 // each operation, what memory holds is forgotten, and each result is consumed.
-#define _GNU_SOURCE
-#include <errno.h>
+#include "harness.h"
+
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { WINDOW = 16 << 10, REGION = 4 << 20, REGIONS = 256, ORDER = 4096 };
@@ -39,38 +32,6 @@ struct state {
   uint8_t *hosts[REGIONS];
   int fd;
 };
-
-static int millis;
-static char **groups;
-static volatile sig_atomic_t stop;
-
-#define CONSUME(value) __asm__ volatile("" : : "r"(value) : "memory")
-
-static void fail(const char *what) {
-  fprintf(stderr, "compare: %s: %s\n", what, strerror(errno));
-  exit(1);
-}
-
-static void check(int result, const char *what) {
-  if (result < 0) fail(what);
-}
-
-static uint64_t now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static void on_alarm(int signal) {
-  (void)signal;
-  stop = 1;
-}
-
-static void start_timer(void) {
-  stop = 0;
-  struct itimerval t = {{0, 0}, {millis / 1000, millis % 1000 * 1000}};
-  check(setitimer(ITIMER_REAL, &t, NULL), "setitimer");
-}
 
 static void *map(size_t length) {
   void *p = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -166,11 +127,6 @@ OPERATION(read_region, CONSUME(read_at(s, region_address(s->order[NEXT(1)]))))
 OPERATION(read_zero, check((int)read(s->fd, s->host + NEXT(512), 512), "read"))
 OPERATION(write_null, check((int)write(s->fd, s->host + NEXT(512), 512), "write"))
 
-static void print(const char *id, double ns) {
-  printf("%s %.4f\n", id, ns);
-  fflush(stdout);
-}
-
 static void measure(const char *id, double (*operation)(struct state *), struct state *s, uint64_t length,
                     uint64_t window) {
   s->length = length;
@@ -179,13 +135,6 @@ static void measure(const char *id, double (*operation)(struct state *), struct 
   operation(s);  // one call before the clock starts
   start_timer();
   print(id, operation(s));
-}
-
-static int wanted(const char *group) {
-  for (char **g = groups; *g; g++) {
-    if (strcmp(*g, group) == 0) return 1;
-  }
-  return 0;
 }
 
 struct worker {
@@ -306,13 +255,7 @@ static void ping_pong(const char *id) {
 }
 
 int main(int argc, char **argv) {
-  if (argc < 3 || (millis = atoi(argv[1])) <= 0) {
-    fprintf(stderr, "usage: compare MILLISECONDS GROUP...\n");
-    return 2;
-  }
-  groups = argv + 2;
-  struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
-  check(sigaction(SIGALRM, &action, NULL), "sigaction");
+  begin_harness(argc, argv);
 
   static struct state s;
   s.host = map(REGION);

@@ -5,7 +5,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -21,8 +21,8 @@ import org.jspecify.annotations.Nullable;
  */
 @NullMarked
 public final class ComparisonReport {
-  private static final String BEGIN = "<!-- bench/compare: begin -->";
-  private static final String END = "<!-- bench/compare: end -->";
+  /** What the page's marks are called: all but KVM's tables, and KVM's. */
+  private static final List<String> PARTS = List.of("bench/compare", "bench/compare kvm");
 
   /** What an operation is to cost. */
   private sealed interface Goal {
@@ -35,6 +35,9 @@ public final class ComparisonReport {
     /** At most a multiple of C's time. */
     record TimesC(double factor) implements Goal {}
 
+    /** At most a multiple of C's time in the median of the pairs. */
+    record PairsTimesC(double factor) implements Goal {}
+
     /** At most some nanoseconds. */
     record Nanos(double nanos) implements Goal {}
 
@@ -42,9 +45,53 @@ public final class ComparisonReport {
     record None() implements Goal {}
   }
 
-  private record Row(String id, String text, Goal goal) {}
+  /**
+   * A row.
+   *
+   * @param id the operation in the lines
+   * @param text the operation in the table
+   * @param goal what it is to cost
+   * @param noBytes whether it is to allocate nothing
+   */
+  private record Row(String id, String text, Goal goal, boolean noBytes) {
+    Row(String id, String text, Goal goal) {
+      this(id, text, goal, false);
+    }
+  }
 
-  private record Section(String title, List<Row> rows) {}
+  /** The columns of a table. */
+  private enum Columns {
+    /** Medians and leasts of three sides. */
+    SIDES(
+        """
+        | operation | Java ns | Rust ns | C ns | Java/Rust | Java/C | Java − C, ns | B/op | goal |
+        |---|--:|--:|--:|--:|--:|--:|--:|---|
+        """),
+    /** Java and C, and the ratio within each pair. */
+    PAIRS(
+        """
+        | operation | Java ns | C ns | Java/C in the pairs | pairs | Java − C, ns | B/op | goal |
+        |---|--:|--:|--:|--:|--:|--:|---|
+        """),
+    /** Steps and their shares of the whole, which is the last row. */
+    SHARES(
+        """
+        | step | Java µs | share | C µs | share | Java/C in the pairs | pairs |
+        |---|--:|--:|--:|--:|--:|--:|
+        """);
+
+    private final String head;
+
+    Columns(String head) {
+      this.head = head;
+    }
+  }
+
+  private record Section(String title, Columns columns, List<Row> rows) {
+    Section(String title, List<Row> rows) {
+      this(title, Columns.SIDES, rows);
+    }
+  }
 
   private static final Goal RUST = new Goal.NotAboveRust();
   private static final Goal NONE = new Goal.None();
@@ -52,6 +99,10 @@ public final class ComparisonReport {
   private static final Goal SHORT_COPY = new Goal.AboveC(6);
   private static final Goal LONG_COPY = new Goal.TimesC(1.1);
   private static final Goal EVENTS = new Goal.TimesC(1.3);
+  private static final Goal EXIT_LOOP = new Goal.AboveC(100);
+  private static final Goal EXIT = new Goal.PairsTimesC(1.05);
+
+  private static final String START_TOTAL = "start.total";
 
   private static final List<Section> SECTIONS =
       List.of(
@@ -124,7 +175,48 @@ public final class ComparisonReport {
               List.of(
                   new Row("events.ready/200", "a round, 200 of 200 ready", EVENTS),
                   new Row("events.ready/9", "a round, 9 of 200 ready", EVENTS),
-                  new Row("events.pingPong", "round trip between two threads", EVENTS))));
+                  new Row("events.pingPong", "round trip between two threads", EVENTS))),
+          new Section(
+              "An exit without KVM",
+              Columns.PAIRS,
+              List.of(
+                  new Row("loop.ioctl", "the ioctl alone, answered `ENOTTY`", NONE, true),
+                  new Row("loop.port", "run, decode, call: port write", EXIT_LOOP, true),
+                  new Row("loop.mmio", "run, decode, call: MMIO write", EXIT_LOOP, true),
+                  new Row("loop.bus", "port write to a bus of 8 devices", NONE, true))),
+          new Section(
+              "Exits of a guest",
+              Columns.PAIRS,
+              List.of(
+                  new Row("exit.run/portWrite", "port write, 1 byte", EXIT, true),
+                  new Row("exit.run/portRead", "port read, 1 byte", EXIT, true),
+                  new Row("exit.run/mmioWrite", "MMIO write, 1 byte", EXIT, true),
+                  new Row("exit.run/mmioRead", "MMIO read, 1 byte", EXIT, true))),
+          new Section(
+              "Between threads and the guest",
+              Columns.PAIRS,
+              List.of(
+                  new Row("notify.ioeventfd", "ioeventfd to a waiting thread", NONE),
+                  new Row("notify.irqfd", "irqfd to the guest's handler and back", NONE),
+                  new Row("notify.kick", "kick of a running guest", NONE),
+                  new Row("notify.create", "VM, irqchip, vCPU: made and closed", NONE))),
+          new Section(
+              "From `main` to the first exit",
+              Columns.SHARES,
+              List.of(
+                  new Row("start.open", "open `/dev/kvm`", NONE),
+                  new Row("start.createVm", "create the VM", NONE),
+                  new Row("start.mapMemory", "map and fill memory, set the slot", NONE),
+                  new Row("start.createVcpu", "create the vCPU", NONE),
+                  new Row("start.setRegisters", "set registers", NONE),
+                  new Row("start.firstRun", "run to the first exit", NONE),
+                  new Row(START_TOTAL, "`main` to the first exit", NONE))),
+          new Section(
+              "A whole process",
+              Columns.PAIRS,
+              List.of(
+                  new Row("process.start", "the process of the table above", NONE),
+                  new Row("process.hello", "`./vmm hello`", NONE))));
 
   /** The rounds of one operation on one side. */
   private static final class Sample {
@@ -138,24 +230,29 @@ public final class ComparisonReport {
     double least() {
       return nanos.stream().mapToDouble(Double::doubleValue).min().orElseThrow();
     }
-
-    @Override
-    public String toString() {
-      return number(median()) + " (" + number(least()) + ")";
-    }
   }
 
   private final Map<String, Sample> samples = new HashMap<>();
 
+  /** Why a side has nothing, by side and group. */
+  private final Map<String, String> reasons = new HashMap<>();
+
   ComparisonReport(List<String> lines) {
     for (String line : lines) {
-      String[] fields = line.split(" ", -1);
+      String[] fields = line.split(" ", 4);
       if (fields.length < 3
           || !List.of("java", "rust", "c").contains(fields[0])
           || SECTIONS.stream()
               .flatMap(s -> s.rows().stream())
-              .noneMatch(row -> row.id().equals(fields[1]))) {
+              .noneMatch(row -> row.id().equals(fields[1]) || group(row).equals(fields[1]))) {
         throw new IllegalArgumentException("not a known side, operation and time: " + line);
+      }
+      if (fields[1].endsWith(".*")) {
+        if (!fields[2].equals("n/a") || fields.length < 4) {
+          throw new IllegalArgumentException("not a reason why a group is n/a: " + line);
+        }
+        reasons.put(fields[0] + ' ' + fields[1], fields[3]);
+        continue;
       }
       Sample sample = samples.computeIfAbsent(fields[0] + ' ' + fields[1], _ -> new Sample());
       sample.nanos.add(Double.valueOf(fields[2]));
@@ -163,6 +260,11 @@ public final class ComparisonReport {
         sample.bytes.add(Double.valueOf(fields[3]));
       }
     }
+  }
+
+  /** {@return what stands for all operations of a row's group} */
+  private static String group(Row row) {
+    return row.id().substring(0, row.id().indexOf('.')) + ".*";
   }
 
   static double median(List<Double> values) {
@@ -187,6 +289,29 @@ public final class ComparisonReport {
             ours.least() / theirs.least());
   }
 
+  /** Java's time divided by C's, round by round. */
+  private static List<Double> pairs(@Nullable Sample ours, @Nullable Sample c) {
+    List<Double> ratios = new ArrayList<>();
+    if (ours != null && c != null) {
+      for (int i = 0; i < Math.min(ours.nanos.size(), c.nanos.size()); i++) {
+        ratios.add(ours.nanos.get(i) / c.nanos.get(i));
+      }
+    }
+    return ratios;
+  }
+
+  /** The median of the ratios, and the least and the most of them. */
+  private static String pairRatio(List<Double> ratios) {
+    return ratios.isEmpty()
+        ? "n/a"
+        : String.format(
+            Locale.ROOT,
+            "%.2f (%.2f–%.2f)",
+            median(ratios),
+            Collections.min(ratios),
+            Collections.max(ratios));
+  }
+
   private static String difference(@Nullable Sample ours, @Nullable Sample theirs) {
     if (ours == null || theirs == null) {
       return "n/a";
@@ -202,6 +327,7 @@ public final class ComparisonReport {
       case Goal.NotAboveRust _ -> rust == null ? Double.NaN : of.applyAsDouble(rust);
       case Goal.AboveC(double nanos) -> c == null ? Double.NaN : of.applyAsDouble(c) + nanos;
       case Goal.TimesC(double factor) -> c == null ? Double.NaN : of.applyAsDouble(c) * factor;
+      case Goal.PairsTimesC _ -> Double.NaN; // its own rule
       case Goal.Nanos(double nanos) -> nanos;
       case Goal.None _ -> Double.NaN;
     };
@@ -220,11 +346,17 @@ public final class ComparisonReport {
           case Goal.NotAboveRust _ -> "≤ Rust";
           case Goal.AboveC(double nanos) -> "≤ C + " + nanos + " ns";
           case Goal.TimesC(double factor) -> "≤ " + factor + " × C";
+          case Goal.PairsTimesC(double factor) -> "≤ " + factor + " × C";
           case Goal.Nanos(double nanos) -> "≤ " + nanos + " ns";
           case Goal.None _ -> "";
         };
     if (text.isEmpty()) {
       return text;
+    }
+    if (goal instanceof Goal.PairsTimesC(double factor)) {
+      List<Double> ratios = pairs(ours, c);
+      return text
+          + (ratios.isEmpty() ? ": n/a" : median(ratios) <= factor ? ": met" : ": **missed**");
     }
     double limit = limit(goal, rust, c, Sample::median);
     if (ours == null || Double.isNaN(limit)) {
@@ -238,56 +370,117 @@ public final class ComparisonReport {
     return text + (median ? ": **missed** by the least" : ": **missed** by the median");
   }
 
-  private long measured(Row row) {
-    return Stream.of("java ", "rust ", "c ").filter(s -> samples.containsKey(s + row.id())).count();
+  /** JMH allocates for itself; divided by the operations, that is less than one byte. */
+  private static String verdict(Row row, @Nullable Sample ours, @Nullable Sample c) {
+    String text = verdict(row.goal(), ours, null, c);
+    if (!row.noBytes()) {
+      return text;
+    }
+    String bytes =
+        ours == null || ours.bytes.isEmpty()
+            ? "0 B: n/a"
+            : median(ours.bytes) < 1 ? "0 B: met" : "0 B: **missed**";
+    return text.isEmpty() ? bytes : text + "; " + bytes;
+  }
+
+  private boolean asked(Row row) {
+    return Stream.of("java ", "rust ", "c ")
+        .anyMatch(s -> samples.containsKey(s + row.id()) || reasons.containsKey(s + group(row)));
+  }
+
+  /** A side's time, or why there is none. */
+  private String time(String side, Row row, double unit) {
+    Sample sample = samples.get(side + ' ' + row.id());
+    if (sample != null) {
+      return number(sample.median() / unit) + " (" + number(sample.least() / unit) + ")";
+    }
+    String reason = reasons.get(side + ' ' + group(row));
+    return reason == null ? "n/a" : "n/a: " + reason;
+  }
+
+  private String share(@Nullable Sample step, String side) {
+    Sample total = samples.get(side + ' ' + START_TOTAL);
+    return step == null || total == null
+        ? "n/a"
+        : String.format(Locale.ROOT, "%.0f %%", 100 * step.median() / total.median());
+  }
+
+  private List<String> cells(Columns columns, Row row) {
+    Sample ours = samples.get("java " + row.id());
+    Sample rust = samples.get("rust " + row.id());
+    Sample c = samples.get("c " + row.id());
+    List<Double> pairs = pairs(ours, c);
+    String bytes = ours == null || ours.bytes.isEmpty() ? "n/a" : number(median(ours.bytes));
+    return switch (columns) {
+      case SIDES ->
+          List.of(
+              row.text(),
+              time("java", row, 1),
+              time("rust", row, 1),
+              time("c", row, 1),
+              ratio(ours, rust),
+              ratio(ours, c),
+              difference(ours, c),
+              bytes,
+              verdict(row.goal(), ours, rust, c));
+      case PAIRS ->
+          List.of(
+              row.text(),
+              time("java", row, 1),
+              time("c", row, 1),
+              pairRatio(pairs),
+              Integer.toString(pairs.size()),
+              difference(ours, c),
+              bytes,
+              verdict(row, ours, c));
+      case SHARES ->
+          List.of(
+              row.text(),
+              time("java", row, 1000),
+              share(ours, "java"),
+              time("c", row, 1000),
+              share(c, "c"),
+              pairRatio(pairs),
+              Integer.toString(pairs.size()));
+    };
   }
 
   /** {@return the tables, in Markdown} */
   String tables() {
     StringBuilder out = new StringBuilder();
     for (Section section : SECTIONS) {
-      if (section.rows().stream().allMatch(row -> measured(row) == 0)) {
+      if (section.rows().stream().noneMatch(this::asked)) {
         continue; // not asked for
       }
-      out.append("\n### ").append(section.title()).append("\n\n");
-      out.append("| operation | Java ns | Rust ns | C ns | Java/Rust | Java/C | Java − C, ns")
-          .append(" | B/op | goal |\n|---|--:|--:|--:|--:|--:|--:|--:|---|\n");
+      out.append("\n### ").append(section.title()).append("\n\n").append(section.columns().head);
       for (Row row : section.rows()) {
-        Sample ours = samples.get("java " + row.id());
-        Sample rust = samples.get("rust " + row.id());
-        Sample c = samples.get("c " + row.id());
-        List<String> cells =
-            Arrays.asList(
-                row.text(),
-                ours == null ? "n/a" : ours.toString(),
-                rust == null ? "n/a" : rust.toString(),
-                c == null ? "n/a" : c.toString(),
-                ratio(ours, rust),
-                ratio(ours, c),
-                difference(ours, c),
-                ours == null || ours.bytes.isEmpty() ? "n/a" : number(median(ours.bytes)),
-                verdict(row.goal(), ours, rust, c));
-        out.append("| ").append(String.join(" | ", cells)).append(" |\n");
+        out.append("| ").append(String.join(" | ", cells(section.columns(), row))).append(" |\n");
       }
     }
     return out.toString();
   }
 
-  /** {@return a page whose generated part is replaced} */
-  static String replace(String page, String generated) {
-    int begin = page.indexOf(BEGIN);
-    int end = page.indexOf(END);
-    if (begin < 0 || end < begin) {
-      throw new IllegalArgumentException("the page lacks " + BEGIN + " ... " + END);
+  /** {@return a page of which one generated part is replaced, that of the marks of this name} */
+  static String replace(String page, String part, String generated) {
+    if (!PARTS.contains(part)) {
+      throw new IllegalArgumentException("part \"" + part + "\" is none of " + PARTS);
     }
-    return page.substring(0, begin + BEGIN.length()) + '\n' + generated + page.substring(end);
+    String first = "<!-- " + part + ": begin -->";
+    String last = "<!-- " + part + ": end -->";
+    int begin = page.indexOf(first);
+    int end = page.indexOf(last);
+    if (begin < 0 || end < begin) {
+      throw new IllegalArgumentException("the page lacks " + first + " ... " + last);
+    }
+    return page.substring(0, begin + first.length()) + '\n' + generated + page.substring(end);
   }
 
   /**
    * Prints the report, or puts it into a page.
    *
-   * @param args the file of the lines {@code SIDE OPERATION NANOSECONDS [BYTES]}, the file of the
-   *     text above the tables, and the page if any
+   * @param args the file of the lines {@code SIDE OPERATION NANOSECONDS [BYTES]} and {@code SIDE
+   *     GROUP.* n/a REASON}, the file of the text above the tables, and, to write them, the page
+   *     and the name of its part
    * @throws IOException if a file cannot be read or written
    */
   public static void main(String[] args) throws IOException {
@@ -298,7 +491,7 @@ public final class ComparisonReport {
       System.out.print(generated);
     } else {
       Path page = Path.of(args[2]);
-      Files.writeString(page, replace(Files.readString(page), generated));
+      Files.writeString(page, replace(Files.readString(page), args[3], generated));
     }
   }
 }

@@ -4,6 +4,10 @@ package org.javavmm.bench;
 import java.util.Collection;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import org.javavmm.kvm.Kvm;
+import org.javavmm.kvm.KvmException;
+import org.javavmm.sys.Errno;
 import org.openjdk.jmh.profile.GCProfiler;
 import org.openjdk.jmh.results.Result;
 import org.openjdk.jmh.results.RunResult;
@@ -20,16 +24,22 @@ import org.openjdk.jmh.runner.options.VerboseMode;
 public final class ComparisonRun {
   /** The benchmarks of a group. A group that is not here has none yet. */
   private static final Map<String, String> GROUPS =
-      Map.of(
-          "scalar", "ScalarBenchmark",
-          "view", "ViewBenchmark",
-          "copy", "CopyBenchmark",
-          "across", "AcrossRegionsBenchmark",
-          "dirty", "DirtyBenchmark",
-          "regions", "RegionLookupBenchmark",
-          "threads", "TwoThreadsBenchmark",
-          "file", "FileBenchmark",
-          "events", "(ReadyEvents|PingPong)Benchmark");
+      Map.ofEntries(
+          Map.entry("scalar", "ScalarBenchmark"),
+          Map.entry("view", "ViewBenchmark"),
+          Map.entry("copy", "CopyBenchmark"),
+          Map.entry("across", "AcrossRegionsBenchmark"),
+          Map.entry("dirty", "DirtyBenchmark"),
+          Map.entry("regions", "RegionLookupBenchmark"),
+          Map.entry("threads", "TwoThreadsBenchmark"),
+          Map.entry("file", "FileBenchmark"),
+          Map.entry("events", "(ReadyEvents|PingPong)Benchmark"),
+          Map.entry("loop", "ExitLoopBenchmark"),
+          Map.entry("exit", "ExitBenchmark"),
+          Map.entry("notify", "KvmEventsBenchmark"));
+
+  /** The groups that need {@code /dev/kvm}. */
+  private static final Set<String> NEED_KVM = Set.of("exit", "notify");
 
   /** Operations whose names do not follow from class, method and parameter; empty: not shown. */
   private static final Map<String, String> NAMES =
@@ -62,6 +72,14 @@ public final class ComparisonRun {
       String benchmarks = GROUPS.get(group);
       if (benchmarks == null) {
         continue;
+      }
+      if (NEED_KVM.contains(group)) {
+        try (Kvm _ = Kvm.open()) {
+          // It is there.
+        } catch (KvmException e) {
+          System.out.println(group + ".* n/a " + e.call() + ": " + Errno.name(e.errno()));
+          continue;
+        }
       }
       Collection<RunResult> results =
           new Runner(

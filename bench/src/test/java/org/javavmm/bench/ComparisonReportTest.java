@@ -99,10 +99,95 @@ class ComparisonReportTest {
 
   @Test
   void onlyTheGeneratedPartOfAPageChanges() {
+    String page =
+        "a\n<!-- bench/compare: begin -->\nold\n<!-- bench/compare: end -->\nb\n"
+            + "<!-- bench/compare kvm: begin -->\nold\n<!-- bench/compare kvm: end -->\nc";
     assertEquals(
-        "a\n<!-- bench/compare: begin -->\nnew\n<!-- bench/compare: end -->\nb",
-        ComparisonReport.replace(
-            "a\n<!-- bench/compare: begin -->\nold\n<!-- bench/compare: end -->\nb", "new\n"));
-    assertThrows(IllegalArgumentException.class, () -> ComparisonReport.replace("a", "new"));
+        "a\n<!-- bench/compare: begin -->\nnew\n<!-- bench/compare: end -->\nb\n"
+            + "<!-- bench/compare kvm: begin -->\nold\n<!-- bench/compare kvm: end -->\nc",
+        ComparisonReport.replace(page, "bench/compare", "new\n"));
+    assertEquals(
+        "a\n<!-- bench/compare: begin -->\nold\n<!-- bench/compare: end -->\nb\n"
+            + "<!-- bench/compare kvm: begin -->\nnew\n<!-- bench/compare kvm: end -->\nc",
+        ComparisonReport.replace(page, "bench/compare kvm", "new\n"));
+    assertEquals(
+        "the page lacks <!-- bench/compare: begin --> ... <!-- bench/compare: end -->",
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> ComparisonReport.replace("a", "bench/compare", "new"))
+            .getMessage());
+    assertThrows(
+        IllegalArgumentException.class, () -> ComparisonReport.replace(page, "bench", "new"));
+  }
+
+  @Test
+  void ratiosOfPairsAreTakenRoundByRound() {
+    // The medians are equal; in two of three rounds we are slower.
+    String row =
+        row(
+            "Exits",
+            "port write, 1 byte",
+            "java exit.run/portWrite 1100 0.2",
+            "c exit.run/portWrite 1000",
+            "java exit.run/portWrite 1200 0.2",
+            "c exit.run/portWrite 1100",
+            "java exit.run/portWrite 1000 0.2",
+            "c exit.run/portWrite 2000");
+    assertEquals(
+        "| port write, 1 byte | 1,100 (1,000) | 1,100 (1,000) | 1.09 (0.50–1.10) | 3 | 0.0 | 0.2"
+            + " | ≤ 1.05 × C: **missed**; 0 B: met |",
+        row.replace("+0.0", "0.0"));
+  }
+
+  @Test
+  void theGoalOfThePairsIsTheirMedian() {
+    assertTrue(
+        row("Exits", "MMIO read, 1 byte", "java exit.run/mmioRead 105 0", "c exit.run/mmioRead 100")
+            .endsWith("≤ 1.05 × C: met; 0 B: met |"));
+    assertTrue(
+        row("Exits", "MMIO read, 1 byte", "java exit.run/mmioRead 106 0", "c exit.run/mmioRead 100")
+            .endsWith("≤ 1.05 × C: **missed**; 0 B: met |"));
+  }
+
+  @Test
+  void nanosecondsAboveCAndBytes() {
+    assertTrue(
+        row("An exit", "run, decode, call: port write", "java loop.port 299 1.5", "c loop.port 200")
+            .endsWith("≤ C + 100.0 ns: met; 0 B: **missed** |"));
+    assertTrue(
+        row("An exit", "run, decode, call: MMIO write", "java loop.mmio 302 0", "c loop.mmio 200")
+            .endsWith("≤ C + 100.0 ns: **missed**; 0 B: met |"));
+    assertTrue(
+        row("An exit", "the ioctl alone, answered `ENOTTY`", "java loop.ioctl 302 0")
+            .endsWith("| n/a | 0 | n/a | 0.0 | 0 B: met |"));
+  }
+
+  @Test
+  void stepsHaveSharesOfTheWhole() {
+    assertEquals(
+        "| open `/dev/kvm` | 3,000 (3,000) | 75 % | 10.0 (10.0) | 10 % | 300.00 (300.00–300.00)"
+            + " | 1 |",
+        row(
+            "From",
+            "open `/dev/kvm`",
+            "java start.open 3000000",
+            "java start.total 4000000",
+            "c start.open 10000",
+            "c start.total 100000"));
+  }
+
+  @Test
+  void aGroupThatCannotRunSaysWhy() {
+    String[] lines = {"java exit.* n/a no KVM, no module", "c exit.* n/a open(/dev/kvm): none"};
+    assertEquals(
+        "| port read, 1 byte | n/a: no KVM, no module | n/a: open(/dev/kvm): none | n/a | 0 | n/a"
+            + " | n/a | ≤ 1.05 × C: n/a; 0 B: n/a |",
+        row("Exits", "port read, 1 byte", lines));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> new ComparisonReport(List.of("java exit.* 5 because")));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> new ComparisonReport(List.of("java exits.* n/a because")));
   }
 }

@@ -215,10 +215,19 @@ public final class Vcpu implements AutoCloseable {
    * @throws IllegalStateException if closed, or if another thread is attached
    */
   public ExitReason run() throws KvmException {
+    return reason(enter());
+  }
+
+  /** The first half of {@link #run}: what {@code KVM_RUN} returned. */
+  int enter() {
     if (!isOwner()) {
       attach();
     }
-    int result = runIoctl.call(0);
+    return runIoctl.call(0);
+  }
+
+  /** The second half of {@link #run}: what a result of {@code KVM_RUN} means. */
+  ExitReason reason(int result) throws KvmException {
     if (result >= 0) {
       return ExitReason.of(exit.rawReason());
     }
