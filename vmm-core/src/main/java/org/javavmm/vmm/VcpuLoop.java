@@ -4,6 +4,7 @@ package org.javavmm.vmm;
 import java.util.List;
 import java.util.function.Consumer;
 import org.javavmm.device.Bus;
+import org.javavmm.kvm.ExitReason;
 import org.javavmm.kvm.KvmException;
 import org.javavmm.kvm.Vcpu;
 import org.javavmm.kvm.VcpuExit;
@@ -67,17 +68,23 @@ final class VcpuLoop {
   private void loop() throws KvmException {
     VcpuExit exit = vcpu.exit();
     while (true) {
-      switch (vcpu.run()) {
-        case IO -> portAccess(exit);
-        case MMIO -> {
-          if (memory.allows(
-              exit.mmioAddress(), 1, exit.mmioIsWrite() ? Access.WRITE : Access.READ)) {
-            // A KVM that interprets the guest calls a lost page a device's.
-            stop.accept(failure("no page behind " + exit + lost()));
-            return;
-          }
-          mmioAccess(exit);
+      ExitReason reason = vcpu.run();
+      // Not in the switch: its table would be two more cache lines right after the kernel.
+      if (reason == ExitReason.IO) {
+        portAccess(exit);
+        continue;
+      }
+      if (reason == ExitReason.MMIO) {
+        if (memory.allows(
+            exit.mmioAddress(), 1, exit.mmioIsWrite() ? Access.WRITE : Access.READ)) {
+          // A KVM that interprets the guest calls a lost page a device's.
+          stop.accept(failure("no page behind " + exit + lost()));
+          return;
         }
+        mmioAccess(exit);
+        continue;
+      }
+      switch (reason) {
         case REENTER -> {}
         case INTERRUPTED -> {
           if (stopping) {
