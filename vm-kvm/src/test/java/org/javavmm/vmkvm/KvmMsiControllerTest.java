@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 import org.javavmm.device.MsiVector;
 import org.javavmm.kvm.Cap;
 import org.javavmm.kvm.ExitReason;
@@ -160,7 +161,7 @@ class KvmMsiControllerTest {
                 .start(() -> {
                   while (!stop.get()) {
                     vector.trigger();
-                    Thread.yield();
+                    LockSupport.parkNanos(20_000);
                   }
                 });
         for (int i = 0; i < 300; i++) {
