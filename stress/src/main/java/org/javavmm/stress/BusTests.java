@@ -157,16 +157,16 @@ public class BusTests {
     }
   }
 
-  /** Knows whether it is closed, by a plain field: only the wait orders it. */
+  /** Knows whether it is closed. Its accesses are long, so that it may be closed during one. */
   private static final class Closable implements BusDevice {
     private static final int CLOSED = 2;
 
-    private int state = 1;
+    private volatile int state = 1;
 
     @Override
     public long read(long offset, int size) {
       int seen = state;
-      for (int i = 0; i < 8 && seen == 1; i++) {
+      for (int i = 0; i < 500 && seen == 1; i++) {
         seen = state;
       }
       return seen;

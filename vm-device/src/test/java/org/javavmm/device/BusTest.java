@@ -423,7 +423,13 @@ class BusTest {
           new BusDevice() {
             @Override
             public long read(long offset, int size) {
-              return closed.get() ? 0xee : 1;
+              // For long, so that it may be closed meanwhile.
+              for (int i = 0; i < 500; i++) {
+                if (closed.get()) {
+                  return 0xee;
+                }
+              }
+              return 1;
             }
 
             @Override
