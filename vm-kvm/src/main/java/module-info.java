@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** The interfaces of vm-device over KVM: memory slots with leases, irqfd lines. */
+/** The interfaces of vm-device over KVM: memory slots, interrupt lines, MSI, doorbells. */
 @org.jspecify.annotations.NullMarked
 module org.javavmm.vmkvm {
   requires transitive org.javavmm.kvm;

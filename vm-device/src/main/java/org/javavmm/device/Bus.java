@@ -1,15 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.javavmm.device;
 
-import java.util.Arrays;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 
 /**
  * A bus: address ranges and the devices behind them, for port I/O or for MMIO.
  *
  * <p>{@link #read} and {@link #write} are for vCPU threads: they take no lock and allocate nothing.
- * {@link #add} may be called at any time by any thread; an access sees the map before or after it,
- * never a mix.
+ * Ranges may be added, removed and moved at any time by any thread, from within an access too; an
+ * access sees the map before or after a change, never a mix, and {@link #change} makes one of
+ * several.
+ *
+ * <p>When a change returns, accesses that began before it may still be running in a device that was
+ * removed or moved, but none begins there any more. {@link #awaitAccesses} waits until those have
+ * ended: then the device may be closed.
  */
 public final class Bus {
   /** An immutable map, sorted by address. Replaced whole. */
@@ -19,11 +32,31 @@ public final class Bus {
     final BusDevice[] devices;
     final String[] names;
 
-    Ranges(long[] starts, long[] lasts, BusDevice[] devices, String[] names) {
-      this.starts = starts;
-      this.lasts = lasts;
-      this.devices = devices;
-      this.names = names;
+    Ranges(List<BusRange> sorted) {
+      int n = sorted.size();
+      starts = new long[n];
+      lasts = new long[n];
+      devices = new BusDevice[n];
+      names = new String[n];
+      for (int i = 0; i < n; i++) {
+        BusRange range = sorted.get(i);
+        starts[i] = range.start();
+        lasts[i] = range.last();
+        devices[i] = range.device();
+        names[i] = range.name();
+      }
+    }
+
+    BusRange at(int i) {
+      return new BusRange(names[i], starts[i], lasts[i], devices[i]);
+    }
+
+    List<BusRange> list() {
+      List<BusRange> list = new ArrayList<>();
+      for (int i = 0; i < starts.length; i++) {
+        list.add(at(i));
+      }
+      return list;
     }
 
     int find(long address) {
@@ -46,8 +79,8 @@ public final class Bus {
   private final String name;
   private final long limit;
   private final LongAdder unclaimed = new LongAdder();
-  private volatile Ranges ranges =
-      new Ranges(new long[0], new long[0], new BusDevice[0], new String[0]);
+  private volatile Ranges ranges = new Ranges(List.of());
+  private final Accesses accesses = new Accesses();
 
   private Bus(String name, long limit) {
     this.name = name;
@@ -65,7 +98,7 @@ public final class Bus {
   }
 
   /**
-   * Puts a device on the bus.
+   * Puts a device on the bus. A device may have several ranges.
    *
    * @param deviceName its name, for messages
    * @param start the first address of its range
@@ -74,50 +107,279 @@ public final class Bus {
    * @throws IllegalArgumentException if the range exceeds the bus or overlaps another device's,
    *     which the message names
    */
-  public synchronized void add(String deviceName, long start, long size, BusDevice device) {
-    long last = start + (size - 1);
-    String range = describe(deviceName, start, last);
-    if (size <= 0
-        || Long.compareUnsigned(last, start) < 0
-        || Long.compareUnsigned(last, limit) > 0) {
+  public void add(String deviceName, long start, long size, BusDevice device) {
+    change(change -> change.add(deviceName, start, size, device));
+  }
+
+  /**
+   * Takes a range off the bus. Accesses that began before may still be running in its device: see
+   * {@link #awaitAccesses}.
+   *
+   * @param start the first address of the range
+   * @return what was there
+   * @throws IllegalArgumentException if no range starts there
+   */
+  public BusRange remove(long start) {
+    BusRange[] removed = new BusRange[1];
+    change(change -> removed[0] = change.remove(start));
+    return removed[0];
+  }
+
+  /**
+   * Moves a range in one step: each access finds it at the old place or at the new.
+   *
+   * @param start the first address of the range
+   * @param newStart its first address from now on; the same does nothing
+   * @throws IllegalArgumentException if no range starts at {@code start}, or if at the new place it
+   *     exceeds the bus or overlaps another device's, which the message names; then it stays
+   */
+  public void move(long start, long newStart) {
+    change(change -> change.move(start, newStart));
+  }
+
+  /**
+   * Changes several ranges in one step, as when a device's registers are enabled together or two
+   * ranges change places: each access sees the map before or after all of it.
+   *
+   * @param changes makes the changes, on this thread; if it throws, or if what it leaves has
+   *     overlaps, nothing was changed
+   * @throws IllegalArgumentException if two ranges overlap in the end, both of which the message
+   *     names
+   */
+  public synchronized void change(Consumer<Change> changes) {
+    Change change = new Change(ranges.list());
+    try {
+      changes.accept(change);
+    } finally {
+      change.over = true;
+    }
+    ranges = change.checked();
+  }
+
+  /**
+   * Changes of a bus that take effect together. For the thread and the call that it is given to.
+   */
+  public final class Change {
+    private final List<BusRange> next;
+
+    /** Names the newcomer first in messages. */
+    private final List<BusRange> placed = new ArrayList<>();
+
+    private boolean over;
+
+    private Change(List<BusRange> next) {
+      this.next = next;
+    }
+
+    /**
+     * Adds a range.
+     *
+     * @param deviceName its name, for messages
+     * @param start its first address
+     * @param size its size in bytes, positive
+     * @param device the device
+     * @throws IllegalArgumentException if the range exceeds the bus
+     * @throws IllegalStateException if the change is over
+     */
+    public void add(String deviceName, long start, long size, BusDevice device) {
+      checkOpen();
+      place(new BusRange(deviceName, start, start + (size - 1), device), size);
+    }
+
+    /**
+     * Removes a range.
+     *
+     * @param start its first address
+     * @return what was there
+     * @throws IllegalArgumentException if no range starts there
+     * @throws IllegalStateException if the change is over
+     */
+    public BusRange remove(long start) {
+      checkOpen();
+      for (BusRange range : next) {
+        // One that was placed may lie, for now, where another still is: the older goes first.
+        if (range.start() == start) {
+          next.remove(range);
+          placed.remove(range);
+          return range;
+        }
+      }
       throw new IllegalArgumentException(
-          range
-              + " does not fit on the "
-              + name
-              + " bus (size="
-              + size
-              + ", last address 0x"
-              + Long.toHexString(limit)
-              + ")");
+          "no range starts at 0x" + Long.toHexString(start) + " on the " + name + " bus");
     }
-    Ranges old = ranges;
-    int at = 0;
-    for (int i = 0; i < old.starts.length; i++) {
-      if (Long.compareUnsigned(start, old.lasts[i]) <= 0
-          && Long.compareUnsigned(old.starts[i], last) <= 0) {
+
+    /**
+     * Moves a range.
+     *
+     * @param start its first address
+     * @param newStart its first address from now on
+     * @throws IllegalArgumentException if no range starts at {@code start}, or if it exceeds the
+     *     bus at the new place
+     * @throws IllegalStateException if the change is over
+     */
+    public void move(long start, long newStart) {
+      BusRange old = remove(start);
+      long size = old.size();
+      place(new BusRange(old.name(), newStart, newStart + (size - 1), old.device()), size);
+    }
+
+    private void place(BusRange range, long size) {
+      if (size <= 0
+          || Long.compareUnsigned(range.last(), range.start()) < 0
+          || Long.compareUnsigned(range.last(), limit) > 0) {
         throw new IllegalArgumentException(
-            range + " overlaps " + describe(old.names[i], old.starts[i], old.lasts[i]));
+            range
+                + " does not fit on the "
+                + name
+                + " bus (size="
+                + size
+                + ", last address 0x"
+                + Long.toHexString(limit)
+                + ")");
       }
-      if (Long.compareUnsigned(old.starts[i], start) < 0) {
-        at = i + 1;
+      next.add(range);
+      placed.add(range);
+    }
+
+    private void checkOpen() {
+      if (over) {
+        throw new IllegalStateException("the change of the " + name + " bus is over");
       }
     }
-    int n = old.starts.length + 1;
-    Ranges next =
-        new Ranges(
-            Arrays.copyOf(old.starts, n),
-            Arrays.copyOf(old.lasts, n),
-            Arrays.copyOf(old.devices, n),
-            Arrays.copyOf(old.names, n));
-    System.arraycopy(old.starts, at, next.starts, at + 1, n - 1 - at);
-    System.arraycopy(old.lasts, at, next.lasts, at + 1, n - 1 - at);
-    System.arraycopy(old.devices, at, next.devices, at + 1, n - 1 - at);
-    System.arraycopy(old.names, at, next.names, at + 1, n - 1 - at);
-    next.starts[at] = start;
-    next.lasts[at] = last;
-    next.devices[at] = device;
-    next.names[at] = deviceName;
-    ranges = next;
+
+    @SuppressWarnings("ReferenceEquality") // twice the same is an overlap too
+    private Ranges checked() {
+      for (BusRange range : placed) {
+        for (BusRange other : next) {
+          if (range != other && range.overlaps(other)) {
+            throw new IllegalArgumentException(range + " overlaps " + other);
+          }
+        }
+      }
+      next.sort((a, b) -> Long.compareUnsigned(a.start(), b.start()));
+      return new Ranges(next);
+    }
+  }
+
+  /** {@return the ranges, by address; a copy} */
+  public List<BusRange> ranges() {
+    return List.copyOf(ranges.list());
+  }
+
+  /**
+   * {@return the range that an address lies in}
+   *
+   * @param address the address
+   */
+  public Optional<BusRange> find(long address) {
+    Ranges map = ranges;
+    int i = map.find(address);
+    return i < 0 ? Optional.empty() : Optional.of(map.at(i));
+  }
+
+  /**
+   * Waits until all accesses that began before this call have ended. After a range was removed, and
+   * if its device has no other, the device is then used by nobody.
+   *
+   * <p>Must not be called from within an access of this bus, for it would wait for itself: a device
+   * that the guest removes is closed by another thread, such as an event loop's.
+   *
+   * @param timeout how long to wait at most; 0 only looks
+   * @param unit the unit of {@code timeout}
+   * @return whether they have ended
+   * @throws InterruptedException if the thread is interrupted
+   */
+  public boolean awaitAccesses(long timeout, TimeUnit unit) throws InterruptedException {
+    return accesses.await(unit.toNanos(timeout));
+  }
+
+  /**
+   * Which accesses are running, in two generations, each with counters of those that entered and of
+   * those that left. A thread adds to the counters of its own stripe, so that vCPUs do not share
+   * cache lines; two that share a stripe share its counters, which is as correct.
+   *
+   * <p>Who waits first waits for the stragglers of the other generation, then makes that the
+   * current one and waits for those of the old. An access is of the generation that it read on
+   * entering, which may be the older by the time it counts itself: it is counted before the map is
+   * read, and so it either is seen by who waits, or sees the map that he waits with.
+   */
+  private static final class Accesses {
+    private static final VarHandle CELL = MethodHandles.arrayElementVarHandle(long[].class);
+    private static final int STRIPES = 32;
+
+    /** Two cache lines of longs, as processors fetch them in pairs. */
+    private static final int STRIDE = 16;
+
+    private static final int LEFT = 1;
+    private static final long LONGEST_SLEEP = 1_000_000;
+
+    /** By stripe: entered and left of generation 0, entered and left of generation 1. */
+    private final long[] cells = new long[(STRIPES + 1) * STRIDE];
+
+    private final ReentrantLock waiting = new ReentrantLock();
+    private volatile int generation;
+
+    /** {@return where to count the leaving} */
+    int enter() {
+      int stripe = (int) Thread.currentThread().threadId() & (STRIPES - 1);
+      int cell = (stripe + 1) * STRIDE + 2 * generation;
+      // Fully ordered: before the map is read.
+      var _ = (long) CELL.getAndAdd(cells, cell, 1L);
+      return cell + LEFT;
+    }
+
+    void leave(int cell) {
+      var _ = (long) CELL.getAndAddRelease(cells, cell, 1L);
+    }
+
+    private boolean running(int which) {
+      long left = sum(2 * which + LEFT);
+      VarHandle.fullFence();
+      // Those who left are read first: who leaves meanwhile counts as running.
+      return sum(2 * which) != left;
+    }
+
+    private long sum(int offset) {
+      long sum = 0;
+      for (int stripe = 1; stripe <= STRIPES; stripe++) {
+        sum += (long) CELL.getAcquire(cells, stripe * STRIDE + offset);
+      }
+      return sum;
+    }
+
+    boolean await(long nanos) throws InterruptedException {
+      long begun = System.nanoTime();
+      VarHandle.fullFence();
+      if (!waiting.tryLock(nanos, TimeUnit.NANOSECONDS)) {
+        return false;
+      }
+      try {
+        int now = generation;
+        if (!drained(1 - now, begun, nanos)) {
+          return false;
+        }
+        generation = 1 - now;
+        VarHandle.fullFence();
+        return drained(now, begun, nanos);
+      } finally {
+        waiting.unlock();
+      }
+    }
+
+    private boolean drained(int which, long begun, long nanos) throws InterruptedException {
+      long sleep = 1_000;
+      while (running(which)) {
+        if (Thread.interrupted()) {
+          throw new InterruptedException();
+        }
+        if (System.nanoTime() - begun >= nanos) {
+          return false;
+        }
+        LockSupport.parkNanos(sleep);
+        sleep = Math.min(2 * sleep, LONGEST_SLEEP);
+      }
+      return true;
+    }
   }
 
   /**
@@ -132,13 +394,18 @@ public final class Bus {
    */
   public long read(long address, int size) {
     long mask = mask(size);
-    Ranges map = ranges;
-    int i = claimant(map, address, size);
-    if (i < 0) {
-      unclaimed.increment();
-      return mask;
+    int leaving = accesses.enter();
+    try {
+      Ranges map = ranges;
+      int i = claimant(map, address, size);
+      if (i < 0) {
+        unclaimed.increment();
+        return mask;
+      }
+      return map.devices[i].read(address - map.starts[i], size) & mask;
+    } finally {
+      accesses.leave(leaving);
     }
-    return map.devices[i].read(address - map.starts[i], size) & mask;
   }
 
   /**
@@ -151,13 +418,18 @@ public final class Bus {
    */
   public void write(long address, int size, long value) {
     long mask = mask(size);
-    Ranges map = ranges;
-    int i = claimant(map, address, size);
-    if (i < 0) {
-      unclaimed.increment();
-      return;
+    int leaving = accesses.enter();
+    try {
+      Ranges map = ranges;
+      int i = claimant(map, address, size);
+      if (i < 0) {
+        unclaimed.increment();
+        return;
+      }
+      map.devices[i].write(address - map.starts[i], size, value & mask);
+    } finally {
+      accesses.leave(leaving);
     }
-    map.devices[i].write(address - map.starts[i], size, value & mask);
   }
 
   /** All ones of {@code size} bytes. */
@@ -185,17 +457,12 @@ public final class Bus {
     return unclaimed.sum();
   }
 
-  private static String describe(String deviceName, long start, long last) {
-    return deviceName + " [0x" + Long.toHexString(start) + "..0x" + Long.toHexString(last) + "]";
-  }
-
   /** {@return the map, one device to a line} */
   @Override
   public String toString() {
-    Ranges map = ranges;
     StringBuilder text = new StringBuilder(name).append(" bus\n");
-    for (int i = 0; i < map.starts.length; i++) {
-      text.append("  ").append(describe(map.names[i], map.starts[i], map.lasts[i])).append('\n');
+    for (BusRange range : ranges.list()) {
+      text.append("  ").append(range).append('\n');
     }
     return text.toString();
   }

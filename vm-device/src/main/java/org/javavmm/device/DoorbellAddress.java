@@ -22,12 +22,21 @@ public record DoorbellAddress(Space space, long address, int size, boolean match
   /**
    * Checks the numbers.
    *
-   * @throws IllegalArgumentException if {@code size} is none of those named, if {@code matched}
-   *     lacks a size, or if {@code value} does not fit it
+   * @throws IllegalArgumentException if {@code size} is none of those named, if a port is not in 0
+   *     to 65,535 or written with 8 bytes, if {@code matched} lacks a size, or if {@code value}
+   *     does not fit it
    */
   public DoorbellAddress {
     if (size < 0 || size > 8 || Integer.bitCount(size) > 1) {
       throw new IllegalArgumentException("size=" + size + ", must be 0, 1, 2, 4 or 8");
+    }
+    if (space == Space.PIO && (address < 0 || address > 0xffff || size > 4)) {
+      throw new IllegalArgumentException(
+          "port=0x"
+              + Long.toHexString(address)
+              + ", size="
+              + size
+              + ", must be 0x0 to 0xffff and at most 4 bytes");
     }
     if (matched && size == 0) {
       throw new IllegalArgumentException("size=0, must be 1, 2, 4 or 8 where a value is matched");

@@ -39,11 +39,42 @@ class BusPropertyTest {
       long address = centres[random.nextInt(centres.length)] + random.nextInt(-64, 64);
       if (random.nextInt(4) == 0) {
         add(bus, busName, limit, model, "d" + i, address, random.nextInt(-1, 24));
+      } else if (!model.isEmpty() && random.nextInt(8) == 0) {
+        Entry e = model.remove(random.nextInt(model.size()));
+        assertEquals(new BusRange(e.name, e.start, e.last, e.device), bus.remove(e.start));
+      } else if (!model.isEmpty() && random.nextInt(8) == 0) {
+        move(bus, limit, model, random.nextInt(model.size()), address);
       } else {
         unclaimed += access(bus, model, address, random) ? 0 : 1;
       }
     }
     assertEquals(unclaimed, bus.unclaimedAccesses());
+    model.sort((a, b) -> Long.compareUnsigned(a.start, b.start));
+    assertEquals(
+        model.stream().map(e -> new BusRange(e.name, e.start, e.last, e.device)).toList(),
+        bus.ranges());
+    for (Entry e : model) {
+      assertEquals(e.name, bus.find(e.last).orElseThrow().name());
+    }
+  }
+
+  /** It may move over itself, but not over another or beyond the bus. */
+  private static void move(Bus bus, long limit, List<Entry> model, int which, long to) {
+    Entry e = model.get(which);
+    long last = to + (e.last - e.start);
+    boolean fits = Long.compareUnsigned(last, to) >= 0 && Long.compareUnsigned(last, limit) <= 0;
+    for (Entry other : model) {
+      fits &=
+          other.equals(e)
+              || Long.compareUnsigned(other.last, to) < 0
+              || Long.compareUnsigned(last, other.start) < 0;
+    }
+    if (fits) {
+      bus.move(e.start, to);
+      model.set(which, new Entry(e.name, to, last, e.device));
+    } else {
+      assertThrows(IllegalArgumentException.class, () -> bus.move(e.start, to));
+    }
   }
 
   private static void add(

@@ -7,6 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
@@ -260,5 +263,188 @@ class BusTest {
     public void write(long offset, int size, long value) {
       // Nothing to note.
     }
+  }
+
+  @Test
+  void rangesAreFoundRemovedAndMoved() {
+    Bus bus = Bus.mmio();
+    RecordingDevice a = new RecordingDevice(1);
+    RecordingDevice b = new RecordingDevice(2);
+    bus.add("a", 0x1000, 0x100, a);
+    bus.add("b", 0x2000, 0x100, b);
+    assertEquals(new BusRange("a", 0x1000, 0x10ff, a), bus.find(0x10ff).orElseThrow());
+    assertEquals(Optional.empty(), bus.find(0x1100));
+    assertEquals(List.of("a", "b"), bus.ranges().stream().map(BusRange::name).toList());
+    bus.move(0x1000, 0x3000);
+    assertEquals(0xff, bus.read(0x1000, 1));
+    assertEquals(1, bus.read(0x3010, 1));
+    assertEquals(List.of("read 10/1"), a.accesses);
+    assertEquals("MMIO bus\n  b [0x2000..0x20ff]\n  a [0x3000..0x30ff]\n", bus.toString());
+    // Half of its old place, which overlaps only itself.
+    bus.move(0x3000, 0x3080);
+    bus.move(0x3080, 0x3080);
+    assertEquals(new BusRange("b", 0x2000, 0x20ff, b), bus.remove(0x2000));
+    assertEquals("MMIO bus\n  a [0x3080..0x317f]\n", bus.toString());
+    assertEquals(0x100, bus.ranges().getFirst().size());
+    assertEquals(0xff, bus.read(0x2000, 1));
+    bus.add("b", 0x2000, 0x100, b);
+    assertEquals(2, bus.read(0x2000, 1));
+  }
+
+  @Test
+  void refusedChangesChangeNothing() {
+    Bus bus = Bus.pio();
+    bus.add("a", 0x100, 8, new RecordingDevice(1));
+    bus.add("b", 0x200, 8, new RecordingDevice(2));
+    String before = bus.toString();
+    assertChangeRefused("a [0x1ff..0x206] overlaps b [0x200..0x207]", () -> bus.move(0x100, 0x1ff));
+    assertChangeRefused(
+        "a [0xfff9..0x10000] does not fit on the port bus (size=8, last address 0xffff)",
+        () -> bus.move(0x100, 0xfff9));
+    assertChangeRefused("no range starts at 0x101 on the port bus", () -> bus.move(0x101, 0));
+    assertChangeRefused("no range starts at 0x101 on the port bus", () -> bus.remove(0x101));
+    assertChangeRefused(
+        "c [0x204..0x204] overlaps b [0x200..0x207]",
+        () ->
+            bus.change(change -> {
+              change.move(0x100, 0x300);
+              change.add("c", 0x204, 1, new RecordingDevice(3));
+            }));
+    RecordingDevice twice = new RecordingDevice(4);
+    assertChangeRefused(
+        "d [0x400..0x400] overlaps d [0x400..0x400]",
+        () ->
+            bus.change(change -> {
+              change.add("d", 0x400, 1, twice);
+              change.add("d", 0x400, 1, twice);
+            }));
+    assertEquals(before, bus.toString());
+  }
+
+  private static void assertChangeRefused(
+      String message, org.junit.jupiter.api.function.Executable change) {
+    assertEquals(message, assertThrows(IllegalArgumentException.class, change).getMessage());
+  }
+
+  @Test
+  void rangesChangePlaces() {
+    Bus bus = Bus.pio();
+    bus.add("a", 0x100, 8, new RecordingDevice(1));
+    bus.add("b", 0x200, 8, new RecordingDevice(2));
+    List<Bus.Change> leaked = new ArrayList<>();
+    bus.change(change -> {
+      leaked.add(change);
+      change.move(0x100, 0x200);
+      change.move(0x200, 0x100);
+      change.add("c", 0x300, 1, new RecordingDevice(3));
+    });
+    assertEquals(
+        "port bus\n  b [0x100..0x107]\n  a [0x200..0x207]\n  c [0x300..0x300]\n", bus.toString());
+    assertEquals(
+        "the change of the port bus is over",
+        assertThrows(IllegalStateException.class, () -> leaked.getFirst().remove(0x100))
+            .getMessage());
+  }
+
+  /** Blocks in an access until it is let go. */
+  private static final class Slow implements BusDevice {
+    final CountDownLatch entered = new CountDownLatch(1);
+    final CountDownLatch release = new CountDownLatch(1);
+
+    @Override
+    public long read(long offset, int size) {
+      entered.countDown();
+      try {
+        release.await();
+      } catch (InterruptedException e) {
+        throw new IllegalStateException(e);
+      }
+      return 7;
+    }
+
+    @Override
+    public void write(long offset, int size, long value) {
+      throw new IllegalStateException("a device that fails");
+    }
+  }
+
+  @Test
+  void accessesThatRunAreWaitedFor() throws Exception {
+    Bus bus = Bus.mmio();
+    assertTrue(bus.awaitAccesses(0, TimeUnit.SECONDS));
+    Slow slow = new Slow();
+    bus.add("slow", 0x1000, 8, slow);
+    AtomicReference<Long> answer = new AtomicReference<>(0L);
+    Thread vcpu = Thread.ofPlatform().start(() -> answer.set(bus.read(0x1000, 1)));
+    slow.entered.await();
+    bus.remove(0x1000);
+    for (int i = 0; i < 3; i++) {
+      assertEquals(false, bus.awaitAccesses(1, TimeUnit.MILLISECONDS), "it still runs");
+      // Those that come and go meanwhile do not matter.
+      assertEquals(0xff, bus.read(0x1000, 1));
+    }
+    Thread.currentThread().interrupt();
+    assertThrows(InterruptedException.class, () -> bus.awaitAccesses(1, TimeUnit.HOURS));
+    slow.release.countDown();
+    assertTrue(bus.awaitAccesses(1, TimeUnit.HOURS));
+    vcpu.join();
+    assertEquals(7, answer.get());
+    // An access that ends with an exception has ended.
+    bus.add("slow", 0x1000, 8, slow);
+    assertThrows(IllegalStateException.class, () -> bus.write(0x1000, 1, 0));
+    assertThrows(IllegalArgumentException.class, () -> bus.read(0x1000, 9));
+    assertTrue(bus.awaitAccesses(0, TimeUnit.SECONDS));
+  }
+
+  /** Devices are removed, waited for and then closed; none is ever used once it is closed. */
+  @Test
+  void noDeviceIsUsedAfterTheWait() throws Exception {
+    Bus bus = Bus.mmio();
+    AtomicBoolean done = new AtomicBoolean();
+    AtomicReference<String> wrong = new AtomicReference<>();
+    List<Thread> readers = new ArrayList<>();
+    for (int t = 0; t < 3; t++) {
+      readers.add(
+          Thread.ofPlatform()
+              .start(() -> {
+                while (!done.get()) {
+                  if (bus.read(0x1000, 1) == 0xee) {
+                    wrong.set("used after it was closed");
+                  }
+                }
+              }));
+    }
+    for (int i = 0; i < 2000; i++) {
+      AtomicBoolean closed = new AtomicBoolean();
+      bus.add(
+          "d" + i,
+          0x1000,
+          8,
+          new BusDevice() {
+            @Override
+            public long read(long offset, int size) {
+              // For long, so that it may be closed meanwhile.
+              for (int i = 0; i < 500; i++) {
+                if (closed.get()) {
+                  return 0xee;
+                }
+              }
+              return 1;
+            }
+
+            @Override
+            public void write(long offset, int size, long value) {
+              // Nothing to note.
+            }
+          });
+      bus.remove(0x1000);
+      assertTrue(bus.awaitAccesses(1, TimeUnit.HOURS));
+      closed.set(true);
+    }
+    done.set(true);
+    for (Thread reader : readers) {
+      reader.join();
+    }
+    assertEquals(null, wrong.get());
   }
 }

@@ -56,21 +56,18 @@ public final class KvmInterruptLine implements InterruptLine, AutoCloseable {
   /**
    * Disconnects the line. Closing twice is safe, and so is closing after the VM.
    *
-   * @throws IllegalStateException if KVM refuses
+   * @throws IllegalStateException if KVM refuses; the line is disconnected nevertheless
    */
   @Override
   public synchronized void close() {
     if (event.fd().isClosed()) {
       return;
     }
-    try {
-      if (!vm.isClosed()) {
-        vm.unregisterIrqfd(event, gsi);
-      }
-    } catch (KvmException e) {
-      throw new IllegalStateException("interrupt " + gsi + " cannot be disconnected", e);
-    } finally {
-      event.close();
-    }
+    Ending.disconnect(vm, event, gsi, toString());
+  }
+
+  @Override
+  public String toString() {
+    return "interrupt " + gsi;
   }
 }

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
@@ -12,13 +14,16 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import org.javavmm.kvm.Cap;
 import org.javavmm.kvm.ExitReason;
+import org.javavmm.kvm.GuestMemFd;
 import org.javavmm.kvm.Kvm;
 import org.javavmm.kvm.KvmException;
 import org.javavmm.kvm.Regs;
 import org.javavmm.kvm.Sregs;
 import org.javavmm.kvm.Vcpu;
 import org.javavmm.kvm.Vm;
+import org.javavmm.memory.DirtyBitmap;
 import org.javavmm.memory.GuestMemory;
 import org.javavmm.memory.GuestMemoryException;
 import org.javavmm.memory.GuestRegion;
@@ -378,6 +383,151 @@ class KvmMemoryTest {
           assertEquals(before + 2, Descriptors.to("anon_inode:"));
         }
       }
+      assertEquals(before, Descriptors.to("anon_inode:"));
+    }
+  }
+
+  @Test
+  void theGuestsWritesAreLogged() throws Exception {
+    try (Kvm kvm = Kvm.open();
+        GuestMemory memory =
+            GuestMemory.builder()
+                .region(RegionSpec.anonymous("ram", 0, SIZE).dirtyLog())
+                .anonymous("plain", 0x10_0000, SIZE)
+                .build();
+        Vm vm = kvm.createVm();
+        KvmMemory slots = KvmMemory.attach(vm, memory);
+        Vcpu vcpu = vm.createVcpu(0)) {
+      GuestRegion ram = memory.regions().getFirst();
+      GuestRegion plain = memory.regions().getLast();
+      assertEquals(
+          """
+          slots
+            0 region ram [0x0..0xffff] logged
+            1 region plain [0x100000..0x10ffff]
+          """,
+          slots.toString());
+      assertEquals(1, slots.slot(plain));
+      memory.write(CODE, WRITER);
+      start(vcpu);
+      assertEquals(ExitReason.IO, vcpu.run());
+      memory.putByte(0x5000, (byte) 1);
+      DirtyBitmap dirty = new DirtyBitmap(SIZE, 4096);
+      slots.fetchDirty(ram, dirty);
+      assertTrue(dirty.get(CODE), "the monitor's");
+      assertTrue(dirty.get(0x2000), "the guest's");
+      assertTrue(dirty.get(0x5000), "the monitor's");
+      assertFalse(dirty.get(0x6000));
+      dirty.clear();
+      slots.fetchDirty(ram, dirty);
+      assertFalse(dirty.get(0x2000), "fetched before");
+      assertEquals(ExitReason.IO, vcpu.run());
+      slots.fetchDirty(ram, dirty);
+      assertTrue(dirty.get(0x2000), "watched again");
+
+      assertEquals(
+          "KVM does not log region plain [0x100000..0x10ffff]",
+          assertThrows(IllegalStateException.class, () -> slots.fetchDirty(plain, dirty))
+              .getMessage());
+      assertEquals(
+          "region ram [0x0..0xffff] has 65536 bytes in pages of 4096, but the bitmap is of 8192 in"
+              + " pages of 4096",
+          assertThrows(
+                  IllegalArgumentException.class,
+                  () -> slots.fetchDirty(ram, new DirtyBitmap(8192, 4096)))
+              .getMessage());
+    }
+  }
+
+  @Test
+  void loggingIsTurnedOnAndOffUnderAGuest() throws Exception {
+    try (Kvm kvm = Kvm.open();
+        GuestMemory memory = memory();
+        Vm vm = kvm.createVm();
+        KvmMemory slots = KvmMemory.attach(vm, memory);
+        Vcpu vcpu = vm.createVcpu(0)) {
+      GuestRegion low = memory.regions().getFirst();
+      memory.write(CODE, WRITER);
+      start(vcpu);
+      DirtyBitmap dirty = new DirtyBitmap(SIZE, 4096);
+      for (int i = 0; i < 3; i++) {
+        assertEquals(ExitReason.IO, vcpu.run());
+        assertFalse(slots.isDirtyLogging(low));
+        slots.setDirtyLogging(low, true);
+        slots.setDirtyLogging(low, true);
+        assertTrue(slots.isDirtyLogging(low));
+        dirty.clear();
+        slots.fetchDirty(low, dirty);
+        assertFalse(dirty.get(0x2000));
+        assertEquals(ExitReason.IO, vcpu.run());
+        slots.fetchDirty(low, dirty);
+        assertTrue(dirty.get(0x2000));
+        slots.setDirtyLogging(low, false);
+        assertThrows(IllegalStateException.class, () -> slots.fetchDirty(low, dirty));
+        assertEquals(List.of("KVM slot 0"), low.holders());
+      }
+    }
+  }
+
+  @Test
+  void pagesAreCleanedByHand() throws Exception {
+    try (Kvm kvm = Kvm.open();
+        GuestMemory memory = memory();
+        Vm vm = kvm.createVm();
+        KvmMemory slots = KvmMemory.attach(vm, memory);
+        Vcpu vcpu = vm.createVcpu(0)) {
+      assumeTrue(
+          vm.checkExtension(Cap.MANUAL_DIRTY_LOG_PROTECT2) != 0,
+          "capability manual dirty log: this KVM lacks KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2");
+      slots.cleanPagesByHand(false);
+      GuestRegion low = memory.regions().getFirst();
+      memory.write(CODE, WRITER);
+      start(vcpu);
+      slots.setDirtyLogging(low, true);
+      DirtyBitmap dirty = new DirtyBitmap(SIZE, 4096);
+      for (int i = 0; i < 3; i++) {
+        dirty.clear();
+        slots.fetchDirty(low, dirty);
+        assertEquals(i > 0, dirty.get(0x2000));
+        dirty.clear();
+        slots.fetchDirty(low, dirty);
+        assertFalse(dirty.get(0x2000), "cleaned");
+        assertEquals(ExitReason.IO, vcpu.run());
+      }
+    }
+  }
+
+  @Test
+  void privateMemoryStandsBesideARegion() throws Exception {
+    try (Kvm kvm = Kvm.open();
+        GuestMemory memory =
+            GuestMemory.builder()
+                .region(RegionSpec.anonymous("shared", 0x10_0000, SIZE).dirtyLog())
+                .build();
+        Vm vm = kvm.createVm();
+        KvmMemory slots = KvmMemory.attach(vm, GuestMemory.builder().resizable().build())) {
+      GuestRegion region = memory.regions().getFirst();
+      boolean has = vm.checkExtension(Cap.GUEST_MEMFD) != 0;
+      assumeTrue(has, "capability guest_memfd: this KVM lacks KVM_CAP_GUEST_MEMFD");
+      long before = Descriptors.to("anon_inode:");
+      try (GuestMemFd privateMemory = vm.createGuestMemfd(2 * SIZE, 0)) {
+        KvmException e =
+            assertThrows(
+                KvmException.class, () -> slots.add(region, privateMemory, 2 * SIZE - 0x1000));
+        assertEquals(Errno.EINVAL, e.errno());
+        assertEquals(List.of(), region.holders());
+        assertEquals(0, slots.add(region, privateMemory, SIZE));
+        assertEquals(
+            "slots\n  0 region shared [0x100000..0x10ffff] with guest_memfd of 131072 bytes\n",
+            slots.toString());
+        assertFalse(slots.isDirtyLogging(region), "KVM has no log of such memory");
+        assertThrows(KvmException.class, () -> slots.setDirtyLogging(region, true));
+        assertFalse(slots.isDirtyLogging(region));
+        slots.remove(region);
+        assertEquals(List.of(), region.holders());
+        assertEquals(0, slots.add(region, privateMemory, 0));
+      }
+      slots.close();
       assertEquals(before, Descriptors.to("anon_inode:"));
     }
   }

@@ -11,6 +11,8 @@ import org.javavmm.arch.BootState;
 import org.javavmm.arch.CpuidTemplate;
 import org.javavmm.device.Bus;
 import org.javavmm.device.InterruptLine;
+import org.javavmm.device.LevelLine;
+import org.javavmm.device.SharedLevelLine;
 import org.javavmm.event.EventLoop;
 import org.javavmm.kvm.Cap;
 import org.javavmm.kvm.Kvm;
@@ -21,8 +23,10 @@ import org.javavmm.loader.MemoryRange;
 import org.javavmm.loader.X86Layout;
 import org.javavmm.memory.GuestMemory;
 import org.javavmm.memory.RegionSpec;
+import org.javavmm.sys.Epoll;
 import org.javavmm.sys.SystemCallException;
 import org.javavmm.vmkvm.KvmInterruptLine;
+import org.javavmm.vmkvm.KvmLevelLine;
 import org.javavmm.vmkvm.KvmMemory;
 import org.jspecify.annotations.Nullable;
 
@@ -58,6 +62,7 @@ public final class Vmm implements AutoCloseable {
   private final AtomicReference<@Nullable StopReason> stopReason = new AtomicReference<>();
   private final CountDownLatch stopped = new CountDownLatch(1);
   private final List<KvmInterruptLine> lines = new ArrayList<>();
+  private final List<KvmLevelLine> levelLines = new ArrayList<>();
   private final List<VcpuLoop> loops = new ArrayList<>();
   private final Bus pio = Bus.pio();
   private final Bus mmio = Bus.mmio();
@@ -237,13 +242,42 @@ public final class Vmm implements AutoCloseable {
    * @throws SystemCallException if KVM refuses
    */
   public InterruptLine interrupt(int gsi) throws SystemCallException {
-    // KVM takes any number, and the interrupts would go nowhere.
-    if (gsi < 0 || gsi > 23) {
-      throw new IllegalArgumentException("gsi=" + gsi + " is not in 0..23");
-    }
+    checkPin(gsi);
     KvmInterruptLine line = KvmInterruptLine.connect(vm, gsi);
     lines.add(line);
     return line;
+  }
+
+  /**
+   * Connects a level-triggered interrupt line, for a device; {@link KvmLevelLine} says what the
+   * guest sees. The event loop raises it again at the end of an interrupt, if the device still
+   * wants it. Several may be connected to one pin, or a {@link SharedLevelLine} put before one.
+   *
+   * @param gsi the pin of the IOAPIC, 0 to 23
+   * @return the line, which belongs to the machine
+   * @throws IllegalArgumentException if there is no such pin
+   * @throws SystemCallException if KVM refuses
+   */
+  public LevelLine levelInterrupt(int gsi) throws SystemCallException {
+    checkPin(gsi);
+    KvmLevelLine line = KvmLevelLine.connect(vm, gsi);
+    try {
+      var _ =
+          events.register(
+              line.toString(), line.resampleEvent().fd(), Epoll.EPOLLIN, _ -> line.resampled());
+    } catch (SystemCallException | RuntimeException e) {
+      line.close();
+      throw e;
+    }
+    levelLines.add(line);
+    return line;
+  }
+
+  /** KVM takes any number, and the interrupts would go nowhere. */
+  private static void checkPin(int gsi) {
+    if (gsi < 0 || gsi > 23) {
+      throw new IllegalArgumentException("gsi=" + gsi + " is not in 0..23");
+    }
   }
 
   /**
@@ -335,7 +369,9 @@ public final class Vmm implements AutoCloseable {
   @Override
   public void close() {
     lines.forEach(KvmInterruptLine::close);
+    // The loop watches what the level-triggered lines own.
     events.close();
+    levelLines.forEach(KvmLevelLine::close);
     // The VM before its memory: the guest is gone when the leases end.
     vm.close();
     slots.close();

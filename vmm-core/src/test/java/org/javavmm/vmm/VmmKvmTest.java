@@ -21,6 +21,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongUnaryOperator;
 import java.util.stream.Stream;
 import org.javavmm.device.BusDevice;
+import org.javavmm.device.LevelLine;
 import org.javavmm.event.EventLoop;
 import org.javavmm.kvm.Kvm;
 import org.javavmm.memory.GuestRegion;
@@ -422,5 +423,88 @@ class VmmKvmTest {
       }
       assertEquals(new StopReason.Exit(42), vmm.run());
     }
+  }
+
+  /** As in vm-kvm's tests: PIC 0 with vectors from 0x20, line 5 alone and level-triggered. */
+  private static final String LEVEL =
+      """
+      c7 06 94 00 00 11 ; mov word [0x94], 0x1100  (vector 0x25, offset)
+      c7 06 96 00 00 00 ; mov word [0x96], 0       (segment)
+      b0 11 e6 20       ; mov al, 0x11; out 0x20, al
+      b0 20 e6 21       ; mov al, 0x20; out 0x21, al
+      b0 04 e6 21       ; mov al, 0x04; out 0x21, al
+      b0 01 e6 21       ; mov al, 0x01; out 0x21, al
+      b0 df e6 21       ; mov al, 0xdf; out 0x21, al
+      b0 20             ; mov al, 0x20
+      ba d0 04          ; mov dx, 0x4d0
+      ee                ; out dx, al   (line 5 is level-triggered)
+      fb                ; sti
+      e6 40             ; out 0x40, al (the device begins)
+      f4                ; hlt
+      eb fd             ; jmp the hlt
+      """;
+
+  private static final String SERVE =
+      """
+      e6 41             ; out 0x41, al (the device is served once)
+      b0 20             ; mov al, 0x20
+      e6 20             ; out 0x20, al
+      cf                ; iret
+      """;
+
+  /** A device with several reasons, of which an interrupt serves one: the loop raises the line. */
+  @Test
+  void levelInterruptRisesUntilTheDeviceIsServed() throws Exception {
+    try (Vmm vmm = RealMode.machine(LEVEL)) {
+      vmm.memory().write(0x1100, RealMode.bytes(SERVE));
+      LevelLine line = vmm.levelInterrupt(5);
+      vmm.pio()
+          .add(
+              "device",
+              0x40,
+              2,
+              new BusDevice() {
+                private int reasons;
+                private int served;
+
+                @Override
+                public long read(long offset, int size) {
+                  return 0;
+                }
+
+                @Override
+                public void write(long offset, int size, long value) {
+                  if (offset == 0) {
+                    reasons = 10;
+                    line.setLevel(true);
+                  } else {
+                    served++;
+                    if (--reasons == 0) {
+                      line.setLevel(false);
+                      vmm.stop(new StopReason.Exit(served));
+                    }
+                  }
+                }
+              });
+      assertEquals(new StopReason.Exit(10), vmm.run());
+    }
+  }
+
+  @Test
+  @SuppressWarnings("try") // closing twice is the point
+  void levelInterruptsGoWithTheMachine() throws Exception {
+    runOne();
+    List<String> before = descriptors();
+    try (Vmm vmm = RealMode.machine(EXIT_42)) {
+      vmm.levelInterrupt(5).setLevel(true);
+      var _ = vmm.levelInterrupt(5);
+      assertEquals(
+          "gsi=24 is not in 0..23",
+          assertThrows(IllegalArgumentException.class, () -> vmm.levelInterrupt(24)).getMessage());
+      assertEquals(new StopReason.Exit(42), vmm.run());
+      vmm.close();
+      vmm.close();
+    }
+    assertEquals(before, descriptors());
   }
 }
