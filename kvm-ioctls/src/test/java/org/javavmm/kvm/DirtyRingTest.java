@@ -110,11 +110,12 @@ class DirtyRingTest {
             assertEquals(5, slot);
             seen.add(page);
           });
-      // The processor writes elsewhere as well: accessed and dirty bits of the page tables.
+      // The processor writes elsewhere as well: accessed and dirty bits of the page tables. With
+      // nested paging KVM maps the page of the code writable and counts it as written.
       Set<Long> others = new TreeSet<>(seen);
       others.removeAll(pattern(100));
       assertTrue(seen.containsAll(pattern(100)), seen::toString);
-      assertTrue(Set.of(2L, 3L, 4L).containsAll(others), others::toString);
+      assertTrue(Set.of(1L, 2L, 3L, 4L).containsAll(others), others::toString);
       assertTrue(taken >= seen.size(), taken + " taken");
       assertEquals(0, guest.ring.harvest((slot, page) -> {}));
       assertEquals(taken, guest.vm.resetDirtyRings());
