@@ -62,6 +62,8 @@ class DirtyRingTest {
       }
       Segment data = new Segment(0, -1, 0x18, 3, true, 0, true, true, false, true, false, false);
       Segment text = new Segment(0, -1, 0x10, 11, true, 0, false, true, true, true, false, false);
+      // KVM of 6.12 refuses long mode to a vCPU whose CPUID does not have it.
+      vcpu.setCpuid2(kvm.supportedCpuid());
       Sregs sregs = vcpu.getSregs();
       sregs.cs(text).ds(data).es(data).fs(data).gs(data).ss(data);
       vcpu.setSregs(sregs.cr0(0x8000_0011L).cr3(0x2000).cr4(0x20).efer(0x500));

@@ -38,6 +38,7 @@ final class KvmNowhere {
         Cap.GUEST_DEBUG_HW_WPS,
         Cap.MSI_DEVID,
         Cap.PTP_KVM,
+        Cap.VM_ATTRIBUTES,
         Cap.VM_GPA_BITS,
         Cap.COUNTER_OFFSET);
     put(why, "x86's KVM has it and does not announce it", Cap.INTR_SHADOW);
@@ -74,6 +75,7 @@ final class KvmNowhere {
     put(why, "the processor cannot scale the TSC", Cap.TSC_CONTROL, Cap.VM_TSC_CONTROL);
     put(why, "the processor has no PMU that KVM knows", Cap.PMU_CAPABILITY);
     put(why, "kernels built without KVM_SMM", Cap.X86_SMM, Cap.MULTI_ADDRESS_SPACE);
+    put(why, "younger than these kernels", Cap.PRE_FAULT_MEMORY);
     put(
         why,
         "needs VMs with protected memory, which these kernels and processors lack",
@@ -99,10 +101,11 @@ final class KvmNowhere {
         "KVM_XEN_HVM_CONFIG",
         "KVM_XEN_HVM_GET_ATTR",
         "KVM_XEN_HVM_SET_ATTR",
-        "KVM_XEN_HVM_EVTCHN_SEND",
         "KVM_XEN_VCPU_GET_ATTR",
         "KVM_XEN_VCPU_SET_ATTR");
+    why.put("KVM_XEN_HVM_EVTCHN_SEND", "no test sets up a guest with event channels of Xen");
     needs(why, Cap.MEMORY_ATTRIBUTES, "KVM_SET_MEMORY_ATTRIBUTES");
+    needs(why, Cap.PRE_FAULT_MEMORY, "KVM_PRE_FAULT_MEMORY");
     needs(why, Cap.HYPERV_EVENTFD, "KVM_HYPERV_EVENTFD");
     needs(why, Cap.SYS_HYPERV_CPUID, "KVM_GET_SUPPORTED_HV_CPUID");
     needs(why, Cap.X86_SMM, "KVM_SMI");
