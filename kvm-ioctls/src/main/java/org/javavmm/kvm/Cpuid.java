@@ -31,6 +31,7 @@ public record Cpuid(List<Entry> entries) {
   static final int ENTRY_EBX = 16;
   static final int ENTRY_ECX = 20;
   static final int ENTRY_EDX = 24;
+  static final int ENTRY_PADDING = 28;
   static final int SIZEOF_ENTRY = 40;
 
   // struct kvm_cpuid_entry
@@ -170,6 +171,30 @@ public record Cpuid(List<Entry> entries) {
       if (n < 0 || n > MAX_ENTRIES) {
         throw new KvmException(
             ioctl + "(nent=" + MAX_ENTRIES + ")", Errno.E2BIG, "KVM answered nent=" + n);
+      }
+      return fromStruct(struct, n);
+    }
+  }
+
+  /**
+   * {@return the leaves of a vCPU}
+   *
+   * <p>KVM before Linux 6.4 does not write how many there are. An entry that it did not write is
+   * known by its padding, which {@link #toStruct} makes 0.
+   */
+  static Cpuid ofVcpu(OwnedFd fd) throws KvmException {
+    try (Arena arena = Arena.ofConfined()) {
+      long size = ENTRIES + (long) MAX_ENTRIES * SIZEOF_ENTRY;
+      MemorySegment struct = arena.allocate(size, Integer.BYTES).fill((byte) -1);
+      struct.set(U32, NENT, MAX_ENTRIES);
+      String call = KvmIoctl.KVM_GET_CPUID2 + "(nent=" + MAX_ENTRIES + ")";
+      Kvm.check(Kvm.call(fd, KvmIoctl.KVM_GET_CPUID2, struct), call, "");
+      int n = struct.get(U32, NENT);
+      if (n < 0 || n > MAX_ENTRIES) {
+        throw new KvmException(call, Errno.E2BIG, "KVM answered nent=" + n);
+      }
+      while (n > 0 && struct.get(U32, ENTRIES + (n - 1L) * SIZEOF_ENTRY + ENTRY_PADDING) == -1) {
+        n--;
       }
       return fromStruct(struct, n);
     }

@@ -376,7 +376,7 @@ public final class Vcpu implements AutoCloseable {
    * @throws KvmException if KVM refuses
    */
   public Cpuid getCpuid2() throws KvmException {
-    return Cpuid.get(fd, KvmIoctl.KVM_GET_CPUID2);
+    return Cpuid.ofVcpu(fd);
   }
 
   /**
@@ -1174,6 +1174,10 @@ public final class Vcpu implements AutoCloseable {
   /** Calls an ioctl whose argument is a number. */
   private int call(KvmIoctl ioctl, long argument, String more) throws KvmException {
     return Kvm.check(Kvm.call(fd, ioctl, argument), ioctl + "(vcpu=" + id + more + ")");
+  }
+
+  OwnedFd fd() {
+    return fd;
   }
 
   private void ioctl(KvmIoctl ioctl, MemorySegment argument) throws KvmException {

@@ -5,8 +5,14 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import org.javavmm.bindings.kvm.kvm_guest_debug;
+import org.javavmm.bindings.kvm.kvm_guest_debug_arch;
+import org.javavmm.bindings.kvm.kvm_h;
+import org.javavmm.sys.Ioctl;
 import org.junit.jupiter.api.Test;
 
 /** Stepping through guests and stopping them at breakpoints. */
@@ -55,8 +61,36 @@ class DebugTest {
     }
   }
 
+  /**
+   * Whether KVM stops a guest, told by a structure that is not written by the code under test.
+   *
+   * <p>QEMU's processor, as in the lab, has two gaps: entering an SVM guest loads DR7 without
+   * arming its breakpoints, and INT3 does not look at the intercept of exception 3.
+   */
+  private static boolean stops(String listing, boolean longMode, int control, long dr0, long dr7)
+      throws Exception {
+    try (Guest guest = Guest.realMode(listing);
+        Arena arena = Arena.ofConfined()) {
+      if (longMode) {
+        guest.longMode();
+      }
+      MemorySegment debug = arena.allocate(kvm_guest_debug.layout());
+      kvm_guest_debug.control(debug, control);
+      MemorySegment registers = kvm_guest_debug.arch(debug);
+      kvm_guest_debug_arch.debugreg(registers, 0, dr0);
+      kvm_guest_debug_arch.debugreg(registers, 7, dr7);
+      int set = Ioctl.ioctl(guest.vcpu.fd(), kvm_h.KVM_SET_GUEST_DEBUG(), debug);
+      assertEquals(0, set);
+      return guest.run() == ExitReason.DEBUG;
+    }
+  }
+
   @Test
   void hardwareBreakpoint() throws Exception {
+    int control = kvm_h.KVM_GUESTDBG_ENABLE() | kvm_h.KVM_GUESTDBG_USE_HW_BP();
+    assumeTrue(
+        stops(PROGRAM, false, control, 0x1008, 0x402),
+        "capability hardware breakpoints: the processor under KVM does not arm them");
     try (Guest guest = Guest.realMode(PROGRAM)) {
       guest.vcpu.setGuestDebug(new GuestDebug().hardwareBreakpoint(2, 0x1008));
       assertEquals(ExitReason.DEBUG, guest.run(), guest.exit::toString);
@@ -71,13 +105,15 @@ class DebugTest {
 
   @Test
   void watchpoint() throws Exception {
+    int control = kvm_h.KVM_GUESTDBG_ENABLE() | kvm_h.KVM_GUESTDBG_USE_HW_BP();
+    // Bits 16 to 19: two bytes, written.
+    assumeTrue(
+        stops(PROGRAM, false, control, 0x2000, 0x5_0402),
+        "capability watchpoint: KVM, or the processor under it, does not look at data");
     try (Guest guest = Guest.realMode(PROGRAM)) {
       guest.vcpu.setGuestDebug(
           new GuestDebug().hardwareBreakpoint(1, 0x2000, 2, GuestDebug.Access.WRITE));
-      ExitReason reason = guest.run();
-      assumeTrue(
-          reason == ExitReason.DEBUG,
-          "capability watchpoint: this KVM interprets real mode and does not look at data");
+      assertEquals(ExitReason.DEBUG, guest.run(), guest.exit::toString);
       assertEquals(0x100b, guest.exit.debugPc());
       assertEquals(2, guest.exit.debugDr6() & 0xf);
       assertEquals(12, guest.read(0x2000, 1)[0]);
@@ -92,13 +128,14 @@ class DebugTest {
         cc                ; 1001 int3
         f4                ; 1002 hlt
         """;
+    int control = kvm_h.KVM_GUESTDBG_ENABLE() | kvm_h.KVM_GUESTDBG_USE_SW_BP();
+    assumeTrue(
+        stops(listing, true, control, 0, 0),
+        "capability int3: KVM, or the processor under it, does not stop at it");
     try (Guest guest = Guest.realMode(listing)) {
       guest.longMode();
       guest.vcpu.setGuestDebug(new GuestDebug().softwareBreakpoints());
-      ExitReason reason = guest.run();
-      assumeTrue(
-          reason == ExitReason.DEBUG,
-          () -> "capability int3: this KVM does not execute it in ring 0: " + guest.exit);
+      assertEquals(ExitReason.DEBUG, guest.run(), guest.exit::toString);
       assertEquals(3, guest.exit.debugException());
       assertEquals(0x1001, guest.exit.debugPc());
     }

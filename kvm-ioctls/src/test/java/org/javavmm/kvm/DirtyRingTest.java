@@ -62,6 +62,8 @@ class DirtyRingTest {
       }
       Segment data = new Segment(0, -1, 0x18, 3, true, 0, true, true, false, true, false, false);
       Segment text = new Segment(0, -1, 0x10, 11, true, 0, false, true, true, true, false, false);
+      // KVM of 6.12 refuses long mode to a vCPU whose CPUID does not have it.
+      vcpu.setCpuid2(kvm.supportedCpuid());
       Sregs sregs = vcpu.getSregs();
       sregs.cs(text).ds(data).es(data).fs(data).gs(data).ss(data);
       vcpu.setSregs(sregs.cr0(0x8000_0011L).cr3(0x2000).cr4(0x20).efer(0x500));
@@ -110,11 +112,12 @@ class DirtyRingTest {
             assertEquals(5, slot);
             seen.add(page);
           });
-      // The processor writes elsewhere as well: accessed and dirty bits of the page tables.
+      // The processor writes elsewhere as well: accessed and dirty bits of the page tables. With
+      // nested paging KVM maps the page of the code writable and counts it as written.
       Set<Long> others = new TreeSet<>(seen);
       others.removeAll(pattern(100));
       assertTrue(seen.containsAll(pattern(100)), seen::toString);
-      assertTrue(Set.of(2L, 3L, 4L).containsAll(others), others::toString);
+      assertTrue(Set.of(1L, 2L, 3L, 4L).containsAll(others), others::toString);
       assertTrue(taken >= seen.size(), taken + " taken");
       assertEquals(0, guest.ring.harvest((slot, page) -> {}));
       assertEquals(taken, guest.vm.resetDirtyRings());

@@ -83,6 +83,8 @@ final class Guest implements AutoCloseable {
 
   /** Switches the vCPU to 64-bit mode with the first 4 GiB mapped to themselves. */
   void longMode() throws KvmException {
+    // KVM of 6.12 refuses the mode to a vCPU whose CPUID does not have it.
+    vcpu.setCpuid2(kvm.supportedCpuid());
     MemorySegment m = memory.segment();
     long pdpt = PML4 + 0x1000;
     m.set(ValueLayout.JAVA_LONG, PML4, pdpt | 3);

@@ -3,6 +3,7 @@ package org.javavmm.kvm;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -114,36 +115,47 @@ class IoctlTableTest {
   }
 
   @Test
-  void theDocumentKeepsTheOtherColumn() throws IOException {
+  void theDocumentKeepsTheOtherColumns() throws IOException {
     Path file = folder.resolve("coverage.md");
     Map<String, Integer> caps = Map.of("HLT", 1, "NR_MEMSLOTS", 32767);
-    KvmCoverage.write(file, KvmCoverage.HOST, Set.of("KVM_RUN", "KVM_CREATE_VM"), caps);
+    KvmCoverage.write(file, "host", Set.of("KVM_RUN", "KVM_CREATE_VM"), caps);
     String host = Files.readString(file);
-    assertTrue(host.contains("| `KVM_RUN` | `Vcpu.run` | yes | not yet |  |\n"), host);
-    assertTrue(host.contains("| `KVM_NMI` | `Vcpu.nmi` | no | not yet |"), host);
-    assertTrue(host.contains("| `KVM_GET_PIT` | – obsolete in KVM's documentation | – | – |  |\n"));
+    assertTrue(host.contains("| `KVM_RUN` | `Vcpu.run` | yes | not yet | not yet |  |\n"), host);
+    assertTrue(
+        host.contains("| `KVM_NMI` | `Vcpu.nmi` | no | not yet | not yet | nowhere |\n"), host);
+    assertTrue(
+        host.contains("| `KVM_GET_PIT` | – obsolete in KVM's documentation | – | – | – |  |\n"));
+    assertTrue(
+        host.contains("| `KVM_CAP_NR_MEMSLOTS` | 10 | 32767 | not yet | not yet |  |\n"), host);
     String arm =
-        "| `KVM_ARM_VCPU_INIT` | `arm64.ArmVcpu.init` | mock only | mock only |"
+        "| `KVM_ARM_VCPU_INIT` | `arm64.ArmVcpu.init` | mock only | mock only | mock only |"
             + " arm64, not run on hardware |\n";
     assertTrue(host.contains(arm), host);
-    assertTrue(host.contains("\nMock only: `KVM_ARM_PREFERRED_TARGET`, `KVM_ARM_"), host);
-    assertTrue(host.contains("| `KVM_CAP_NR_MEMSLOTS` | 10 | 32767 | not yet |\n"), host);
-    KvmCoverage.write(file, KvmCoverage.LAB, Set.of("KVM_RUN", "KVM_NMI"), Map.of("HLT", 1));
+    KvmCoverage.write(file, "lab-6.12", Set.of("KVM_RUN", "KVM_NMI"), Map.of("HLT", 1));
     String both = Files.readString(file);
-    assertTrue(both.contains("| `KVM_RUN` | `Vcpu.run` | yes | yes |  |\n"), both);
-    assertTrue(both.contains("| `KVM_NMI` | `Vcpu.nmi` | no | yes |"), both);
-    assertTrue(both.contains("| `KVM_CREATE_VM` | `Kvm.createVm` | yes | no |  |\n"), both);
-    assertTrue(both.contains("| `KVM_SMI` | `Vcpu.smi` | no | no | nowhere |\n"), both);
-    assertTrue(both.contains("| `KVM_CAP_NR_MEMSLOTS` | 10 | 32767 | absent |\n"), both);
+    assertTrue(both.contains("| `KVM_RUN` | `Vcpu.run` | yes | not yet | yes |  |\n"), both);
+    assertTrue(both.contains("| `KVM_NMI` | `Vcpu.nmi` | no | not yet | yes |  |\n"), both);
+    assertTrue(
+        both.contains("| `KVM_CREATE_VM` | `Kvm.createVm` | yes | not yet | no |  |\n"), both);
+    assertTrue(both.contains("| `KVM_SMI` | `Vcpu.smi` | no | not yet | no | nowhere |\n"), both);
+    assertTrue(
+        both.contains("| `KVM_CAP_NR_MEMSLOTS` | 10 | 32767 | not yet | absent |  |\n"), both);
+    assertTrue(both.contains("\n| `KVM_SMI` | no KVM at hand has `KVM_CAP_X86_SMM` |\n"), both);
+    assertTrue(both.contains("\n| `KVM_CAP_XEN_HVM` | kernels built without KVM_XEN |\n"), both);
     assertTrue(both.contains(arm), both);
     // A row that was none of arm64's before keeps no claim of a run.
     Files.writeString(
         file, both.replace("`arm64.ArmVcpu.init` | mock only | mock only |", "old | yes | yes |"));
-    KvmCoverage.write(file, KvmCoverage.LAB, Set.of("KVM_RUN", "KVM_NMI"), Map.of("HLT", 1));
+    KvmCoverage.write(file, "lab-6.12", Set.of("KVM_RUN", "KVM_NMI"), Map.of("HLT", 1));
     assertEquals(both, Files.readString(file));
     // Written again it is the same: nothing is lost or doubled.
-    KvmCoverage.write(file, KvmCoverage.LAB, Set.of("KVM_RUN", "KVM_NMI"), Map.of("HLT", 1));
+    KvmCoverage.write(file, "lab-6.12", Set.of("KVM_RUN", "KVM_NMI"), Map.of("HLT", 1));
     assertEquals(both, Files.readString(file));
+    IllegalArgumentException e =
+        assertThrows(
+            IllegalArgumentException.class,
+            () -> KvmCoverage.write(file, "moon", Set.of(), Map.of()));
+    assertEquals("vmm.kvm.where=moon, must be one of [host, lab-6.1, lab-6.12]", e.getMessage());
   }
 
   @Test
@@ -159,6 +171,6 @@ class IoctlTableTest {
     for (Cap cap : Cap.values()) {
       assertTrue(text.contains("| `KVM_CAP_" + cap + "` | " + cap.number() + " |"), cap.name());
     }
-    assertFalse(text.contains("| yes | yes | nowhere |"));
+    assertFalse(text.contains(KvmNowhere.UNKNOWN), "something ran nowhere for no reason");
   }
 }

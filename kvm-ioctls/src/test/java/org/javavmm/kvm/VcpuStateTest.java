@@ -343,10 +343,12 @@ class VcpuStateTest {
             guest.vcpu::enableHypervEnlightenedVmcs);
       }
       XenVcpuAttr attr = new XenVcpuAttr.Address(XenVcpuAttr.Type.VCPU_INFO, 0x3000);
-      // Refused without the capability, and with it as long as Xen is not set up for the VM.
-      refused(
-          "KVM_XEN_VCPU_SET_ATTR(vcpu=0, type=VCPU_INFO): E", () -> guest.vcpu.setXenAttr(attr));
-      if (guest.vm.checkExtension(Cap.XEN_HVM) == 0) {
+      if (guest.vm.checkExtension(Cap.XEN_HVM) != 0) {
+        guest.vcpu.setXenAttr(attr);
+        assertEquals(attr, guest.vcpu.getXenAttr(XenVcpuAttr.Type.VCPU_INFO));
+      } else {
+        refused(
+            "KVM_XEN_VCPU_SET_ATTR(vcpu=0, type=VCPU_INFO): E", () -> guest.vcpu.setXenAttr(attr));
         refused(
             "KVM_XEN_VCPU_GET_ATTR(vcpu=0, type=TIMER): E",
             () -> guest.vcpu.getXenAttr(XenVcpuAttr.Type.TIMER));

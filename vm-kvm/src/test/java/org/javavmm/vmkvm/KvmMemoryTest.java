@@ -225,7 +225,8 @@ class KvmMemoryTest {
    */
   @Test
   void memoryIsReplacedUnderAWritingGuest() throws Exception {
-    int rounds = 10_000;
+    // Each is slow where the processor is emulated: there a run asks for fewer.
+    int rounds = Integer.getInteger("vmm.rounds", 10_000);
     try (Kvm kvm = Kvm.open();
         GuestMemory memory = GuestMemory.builder().resizable().build();
         Vm vm = kvm.createVm();
