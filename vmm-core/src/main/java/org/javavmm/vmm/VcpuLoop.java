@@ -75,8 +75,7 @@ final class VcpuLoop {
         continue;
       }
       if (reason == ExitReason.MMIO) {
-        if (memory.allows(
-            exit.mmioAddress(), 1, exit.mmioIsWrite() ? Access.WRITE : Access.READ)) {
+        if (memory.allows(exit.mmioAddress(), 1, exit.mmioIsWrite() ? Access.WRITE : Access.READ)) {
           // A KVM that interprets the guest calls a lost page a device's.
           stop.accept(failure("no page behind " + exit + lost()));
           return;
