@@ -100,7 +100,7 @@ class VmTest {
           assertThrows(KvmException.class, () -> vm.setIdentityMapAddress(0x1000)).errno());
       vm.registerIrqfd(event, 5);
       assertEquals(
-          "KVM_IRQFD(" + event.fd() + ", gsi=5, flags=0): EBUSY (busy)",
+          "KVM_IRQFD(" + event.fd() + ", gsi=5, flags=0): EBUSY (the eventfd is connected already)",
           refused(() -> vm.registerIrqfd(event, 5)));
       vm.unregisterIrqfd(event, 5);
       vm.registerIrqfd(event, 6);
