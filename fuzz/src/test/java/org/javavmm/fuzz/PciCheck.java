@@ -229,7 +229,7 @@ final class PciCheck {
   }
 
   private static long ecam(int f, int register) {
-    return ECAM + 0x8000 + 0x1000 * f + register;
+    return ECAM + 0x8000 + 0x1000L * f + register;
   }
 
   /** A state with one byte changed is taken over as it is, or refused without effect. */
@@ -319,7 +319,7 @@ final class PciCheck {
           "the state of the twin differs");
       twin.reset(); // gives its vectors back
     }
-    root.toString();
+    require(root.toString().contains("[100] extended"), "the description");
     root.rootBus().remove(1);
     require(host.open == 0, "vectors of the host are left: " + host.open);
     require(!line, "the line is left asserted");

@@ -424,7 +424,7 @@ class PciRootTest {
         ports(0, 1, 0, 4 * (i & 15));
         pio.write(0xcf8, 4, 0x8000_0804L);
         pio.write(0xcfc, 2, (i & 1) != 0 ? 0x406 : 6);
-        mmio.read(0xb000_8000L + 4 * (i & 15), 4);
+        mmio.read(0xb000_8000L + 4L * (i & 15), 4);
         mmio.read(0xe000_0800L, 8);
         mmio.write(0xe000_001cL, 4, 1);
         msix.trigger(0);
