@@ -43,6 +43,19 @@ public sealed interface QueueFault {
   }
 
   /**
+   * The queue's size exceeds what the device allows.
+   *
+   * @param size the size the driver wrote, unsigned
+   * @param maxSize the largest
+   */
+  record SizeTooLarge(int size, int maxSize) implements QueueFault {
+    @Override
+    public String message() {
+      return "queue size " + Integer.toUnsignedString(size) + " is more than " + maxSize;
+    }
+  }
+
+  /**
    * An area is not aligned as it must be (VIRTIO 1.4 §2.7, §2.8.10.1).
    *
    * @param area the area
@@ -181,22 +194,23 @@ public sealed interface QueueFault {
   }
 
   /**
-   * Packed: descriptors were made available before the device had used those that were there.
+   * More was made available than the queue holds, before the device had returned what was there:
+   * descriptors (packed), or chains (split).
    *
-   * @param head the list's first descriptor
-   * @param inFlight the number of descriptors in flight
+   * @param slot the descriptor, or the entry's index in the available ring
+   * @param outstanding how many the device has not returned
    * @param size the queue's size
    */
-  record RingOverrun(int head, int inFlight, int size) implements QueueFault {
+  record RingOverrun(int slot, int outstanding, int size) implements QueueFault {
     @Override
     public String message() {
-      return "list at descriptor "
-          + head
-          + " overruns the ring: "
-          + inFlight
+      return "available at "
+          + slot
+          + ": overruns the ring, "
+          + outstanding
           + " of "
           + size
-          + " descriptors are in flight";
+          + " are outstanding";
     }
   }
 
@@ -239,7 +253,7 @@ public sealed interface QueueFault {
   }
 
   /**
-   * A chain has more descriptors than the queue (VIRTIO 1.4 §2.7.5.3.1, §2.8.18), as one that loops
+   * A chain has more descriptors than the queue (VIRTIO 1.4 §2.7.5.3.1, §2.8.17), as one that loops
    * has.
    *
    * @param head the chain's head
@@ -253,7 +267,7 @@ public sealed interface QueueFault {
   }
 
   /**
-   * An indirect descriptor, which was not agreed on (VIRTIO 1.4 §2.7.5.3.1, §2.8.20).
+   * An indirect descriptor, which was not agreed on (VIRTIO 1.4 §2.7.5.3.1, §2.8.19).
    *
    * @param head the chain's head
    * @param descriptor the descriptor
@@ -268,7 +282,7 @@ public sealed interface QueueFault {
 
   /**
    * A descriptor has both INDIRECT and NEXT (VIRTIO 1.4 §2.7.5.3.1), or a packed list has an
-   * INDIRECT one that is not alone (§2.8.20).
+   * INDIRECT one that is not alone (§2.8.19).
    *
    * @param head the chain's head
    * @param descriptor the descriptor

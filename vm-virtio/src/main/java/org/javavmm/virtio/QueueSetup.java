@@ -2,14 +2,21 @@
 package org.javavmm.virtio;
 
 import java.util.Optional;
+import org.javavmm.virtio.QueueFault.Area;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The registers of a queue that a driver writes before it makes the queue ready, for the
- * transports. While the queue is ready they do not change: such a write is kept as a fault and has
- * no effect. For one thread at a time.
+ * The registers of a queue that a driver writes before it makes the queue ready, for the transports.
+ * While the queue is ready they do not change: such a write is kept as a fault and has no effect
+ * (VIRTIO 1.4 §4.1.4.3.2, §4.2.2.2). For one thread at a time.
  */
-@SuppressWarnings("DoNotCallSuggester")
 public final class QueueSetup {
+  private final int maxSize;
+  private int size;
+  private final long[] addresses = new long[Area.values().length];
+  private boolean ready;
+  private @Nullable QueueFault fault;
+
   /**
    * Creates the registers as they are after a reset.
    *
@@ -18,27 +25,32 @@ public final class QueueSetup {
    * @throws IllegalArgumentException if it is out of range
    */
   public QueueSetup(int maxSize) {
-    throw new UnsupportedOperationException("maxSize=" + maxSize);
+    this.maxSize = PackedDescriptorLayout.checkQueueSize(maxSize);
+    this.size = maxSize;
   }
 
   /** {@return the largest size} */
   public int maxSize() {
-    throw new UnsupportedOperationException();
+    return maxSize;
   }
 
   /** {@return the size: after a reset the largest} */
   public int size() {
-    throw new UnsupportedOperationException();
+    return size;
   }
 
   /**
    * Sets the size.
    *
-   * @param value what the driver wrote, all bits of it
+   * @param value what the driver wrote, all bits of it; checked when the queue is activated
    * @return whether it was taken; not while ready
    */
   public boolean size(int value) {
-    throw new UnsupportedOperationException("size=" + value);
+    if (!changeable("size", value & 0xffff_ffffL)) {
+      return false;
+    }
+    size = value;
+    return true;
   }
 
   /**
@@ -46,8 +58,8 @@ public final class QueueSetup {
    *
    * @param area the area
    */
-  public long address(QueueFault.Area area) {
-    throw new UnsupportedOperationException("area=" + area);
+  public long address(Area area) {
+    return addresses[area.ordinal()];
   }
 
   /**
@@ -57,8 +69,12 @@ public final class QueueSetup {
    * @param value bits 0 to 31
    * @return whether it was taken; not while ready
    */
-  public boolean addressLow(QueueFault.Area area, int value) {
-    throw new UnsupportedOperationException(area + " " + value);
+  public boolean addressLow(Area area, int value) {
+    if (!changeable(area + " low", value & 0xffff_ffffL)) {
+      return false;
+    }
+    addresses[area.ordinal()] = (address(area) & ~0xffff_ffffL) | (value & 0xffff_ffffL);
+    return true;
   }
 
   /**
@@ -68,42 +84,68 @@ public final class QueueSetup {
    * @param value bits 32 to 63
    * @return whether it was taken; not while ready
    */
-  public boolean addressHigh(QueueFault.Area area, int value) {
-    throw new UnsupportedOperationException(area + " " + value);
+  public boolean addressHigh(Area area, int value) {
+    if (!changeable(area + " high", value & 0xffff_ffffL)) {
+      return false;
+    }
+    addresses[area.ordinal()] = (address(area) & 0xffff_ffffL) | (long) value << 32;
+    return true;
+  }
+
+  private boolean changeable(String register, long value) {
+    if (ready) {
+      fault = new QueueFault.ChangedWhileReady(register, value);
+    }
+    return !ready;
   }
 
   /** {@return whether the queue is ready} */
   public boolean isReady() {
-    throw new UnsupportedOperationException();
+    return ready;
   }
 
   /**
    * Makes the queue ready, or not ready.
    *
-   * @param ready which
+   * @param newReady which
    */
-  public void ready(boolean ready) {
-    throw new UnsupportedOperationException("ready=" + ready);
+  public void ready(boolean newReady) {
+    if (newReady && !ready) {
+      fault = null;
+    }
+    ready = newReady;
   }
 
-  /** {@return the last write that had no effect since the queue is ready} */
+  /** {@return the last write that had no effect since the queue was made ready} */
   public Optional<QueueFault> fault() {
-    throw new UnsupportedOperationException();
+    return Optional.ofNullable(fault);
   }
 
   /**
    * {@return what {@link Virtqueue#activate} takes}
    *
    * @param features the features agreed on
-   * @throws QueueFaultException if the size exceeds the largest one
    * @throws IllegalStateException if the queue is not ready
+   * @throws QueueFaultException if the size exceeds the largest one
    */
   public QueueConfig config(long features) {
-    throw new UnsupportedOperationException("features=" + features);
+    if (!ready) {
+      throw new IllegalStateException("the queue is not ready");
+    }
+    if (Integer.compareUnsigned(size, maxSize) > 0) {
+      throw new QueueFaultException(new QueueFault.SizeTooLarge(size, maxSize));
+    }
+    return new QueueConfig(
+        size, address(Area.DESCRIPTOR), address(Area.DRIVER), address(Area.DEVICE), features);
   }
 
   /** Goes back to the state after a reset. */
   public void reset() {
-    throw new UnsupportedOperationException();
+    size = maxSize;
+    for (int i = 0; i < addresses.length; i++) {
+      addresses[i] = 0;
+    }
+    ready = false;
+    fault = null;
   }
 }

@@ -2,112 +2,364 @@
 package org.javavmm.virtio;
 
 import java.util.List;
-import java.util.Optional;
+import org.javavmm.memory.Access;
 import org.javavmm.memory.AddressSpace;
+import org.javavmm.memory.GuestMemoryException;
+import org.jspecify.annotations.Nullable;
 
 /** A split virtqueue (VIRTIO 1.4 §2.7). Made by {@link Virtqueue#activate}. */
-@SuppressWarnings("DoNotCallSuggester")
 public final class SplitVirtqueue extends Virtqueue {
-  private final AddressSpace memory;
-  private final QueueConfig config;
+  private final int mask;
+
+  /** By head: whether the device has the chain. */
+  private final boolean[] inFlight;
+
+  /** The available index of the next chain, and as far as the driver was seen to have come. */
+  private int nextAvail;
+
+  private int availIndex;
+
+  /** The used index, as published and as staged. */
+  private int usedIndex;
+
+  private int stagedIndex;
+
+  private boolean notificationsOff;
 
   SplitVirtqueue(AddressSpace memory, QueueConfig config) {
-    this.memory = memory;
-    this.config = config;
+    super(memory, config);
+    mask = size - 1;
+    inFlight = new boolean[size];
+  }
+
+  // ---- taking ------------------------------------------------------------------------------
+
+  @Override
+  Taken takeNext() {
+    int next = nextAvail;
+    if (next == availIndex) {
+      int index = driverArea.getShortAcquire(AvailRingLayout.IDX) & 0xffff;
+      if (index == next) {
+        return Taken.EMPTY;
+      }
+      if (((index - next) & 0xffff) > size) {
+        return found(new QueueFault.AvailIndexJump(index, next, size));
+      }
+      availIndex = index;
+    }
+    int slot = next & mask;
+    int head =
+        driverArea.getShort(AvailRingLayout.RING + (long) AvailRingLayout.ENTRY_SIZE * slot)
+            & 0xffff;
+    if (head >= size) {
+      return found(new QueueFault.HeadOutOfRange(slot, head, size));
+    }
+    if (inFlight[head]) {
+      return found(new QueueFault.HeadInFlight(slot, head));
+    }
+    int outstanding = (next - usedIndex) & 0xffff;
+    if (outstanding >= size) {
+      return found(new QueueFault.RingOverrun(slot, outstanding, size));
+    }
+    Request r = spare();
+    QueueFault problem = walk(head, r);
+    if (problem != null) {
+      discardable = true;
+      discardHead = head;
+      discardId = head;
+      discardDescriptors = 1;
+      return found(problem);
+    }
+    pass(r);
+    return found(r);
   }
 
   @Override
-  void fault(QueueFault found) {
-    throw new UnsupportedOperationException(found.message() + memory + config);
+  void pass(Request r) {
+    inFlight[r.head] = true;
+    nextAvail = (nextAvail + 1) & 0xffff;
+  }
+
+  /** Reads each descriptor of a chain once, checks it, and keeps its buffer; null if all is well. */
+  private @Nullable QueueFault walk(int head, Request r) {
+    long readable = 0;
+    long writable = 0;
+    boolean writableSeen = false;
+    int parts = 0;
+    int readableParts = 0;
+    int limit = size;
+    int index = head;
+    // The table that is walked: the queue's own, or an indirect one.
+    boolean inTable = false;
+    long tableAddress = 0;
+    long tableLength = 0;
+    int tableOf = 0;
+    int entries = size;
+    while (true) {
+      if (limit-- == 0) {
+        return new QueueFault.ChainTooLong(head, size);
+      }
+      long address;
+      long word;
+      long offset = (long) index * SplitDescriptorLayout.SIZE;
+      if (!inTable) {
+        address = descriptorArea.getLong(offset + SplitDescriptorLayout.ADDR);
+        word = descriptorArea.getLong(offset + SplitDescriptorLayout.LEN);
+      } else {
+        try {
+          address = readLong(tableAddress + offset + SplitDescriptorLayout.ADDR);
+          word = readLong(tableAddress + offset + SplitDescriptorLayout.LEN);
+        } catch (GuestMemoryException e) {
+          return new QueueFault.IndirectTableAccess(
+              head, tableOf, tableAddress, tableLength, e.reason());
+        }
+      }
+      long length = word & 0xffff_ffffL;
+      int flags = (int) (word >>> 32);
+      if ((flags & SplitDescriptorLayout.F_INDIRECT) != 0) {
+        if (inTable) {
+          return new QueueFault.NestedIndirect(head, index);
+        }
+        QueueFault problem = checkTable(head, index, flags & 0xffff, address, length);
+        if (problem != null) {
+          return problem;
+        }
+        inTable = true;
+        tableAddress = address;
+        tableLength = length;
+        tableOf = index;
+        entries = (int) (length / SplitDescriptorLayout.SIZE);
+        index = 0;
+        limit++; // the one that refers to the table is no buffer
+        continue;
+      }
+      boolean write = (flags & SplitDescriptorLayout.F_WRITE) != 0;
+      if (write) {
+        writableSeen = true;
+        writable += length;
+      } else if (writableSeen) {
+        return new QueueFault.ReadableAfterWritable(head, index, inTable);
+      } else {
+        readable += length;
+      }
+      if (readable + writable > MAX_CHAIN_BYTES) {
+        return new QueueFault.ChainTooLarge(head, index, inTable, readable + writable);
+      }
+      if (length != 0) {
+        if (!allows(address, length, write)) {
+          Access access = write ? Access.WRITE : Access.READ;
+          return new QueueFault.BufferAccess(
+              head, index, inTable, address, length, access, reason(address, length, access));
+        }
+        if (parts == r.addresses.length) {
+          r.grow();
+        }
+        r.addresses[parts] = address;
+        r.lengths[parts] = length;
+        parts++;
+        if (!write) {
+          readableParts = parts;
+        }
+      }
+      if ((flags & SplitDescriptorLayout.F_NEXT) == 0) {
+        break;
+      }
+      int next = (int) (word >>> 48);
+      if (next >= entries) {
+        return new QueueFault.NextOutOfRange(head, index, inTable, next, entries);
+      }
+      index = next;
+    }
+    r.head = head;
+    r.id = head;
+    r.descriptors = 1;
+    r.parts = parts;
+    r.readableParts = readableParts;
+    r.readable = readable;
+    r.writable = writable;
+    return null;
+  }
+
+  private @Nullable QueueFault checkTable(
+      int head, int index, int flags, long address, long length) {
+    if (!indirect) {
+      return new QueueFault.IndirectNotNegotiated(head, index);
+    }
+    if ((flags & SplitDescriptorLayout.F_NEXT) != 0) {
+      return new QueueFault.IndirectWithNext(head, index, flags);
+    }
+    return checkTable(head, index, address, length);
+  }
+
+  // ---- completing --------------------------------------------------------------------------
+
+  private void putElement(int at, Request r, long written) {
+    deviceArea.putLong(
+        UsedRingLayout.RING + (long) UsedRingLayout.ENTRY_SIZE * (at & mask),
+        Math.min(written, MAX_USED_LENGTH) << 32 | r.head);
   }
 
   @Override
-  void restore(QueueState state) {
-    throw new UnsupportedOperationException();
+  void put(Request r, long written) {
+    putElement(stagedIndex, r, written);
   }
 
   @Override
-  public QueueConfig config() {
-    throw new UnsupportedOperationException();
+  void staged(Request r) {
+    stagedIndex = (stagedIndex + 1) & 0xffff;
+    inFlight[r.head] = false;
+    release(r);
   }
 
   @Override
-  public int size() {
-    throw new UnsupportedOperationException();
+  void publishWith(Request r) {
+    showIndex((stagedIndex + 1) & 0xffff);
+    staged(r);
   }
 
   @Override
-  public Taken take() {
-    throw new UnsupportedOperationException();
+  void publishStaged() {
+    if (stagedIndex != usedIndex) {
+      showIndex(stagedIndex);
+    }
+  }
+
+  private void showIndex(int index) {
+    deviceArea.putShortRelease(UsedRingLayout.IDX, (short) index);
+    sinceDecision += (index - usedIndex) & 0xffff;
+    usedIndex = index;
+  }
+
+  /**
+   * Of those that follow one another and of which all but the last were written completely, one
+   * element is enough (VIRTIO 1.4 §2.7.9): it names the last, in the place of the first.
+   */
+  @Override
+  void publishInOrder() {
+    int index = usedIndex;
+    int batch = index;
+    Request end = null;
+    for (Request r = first; r != null && r.completed >= 0; r = r.after) {
+      index = (index + 1) & 0xffff;
+      Request after = r.after;
+      if (after == null || after.completed < 0 || r.completed != r.writable) {
+        putElement(batch, r, r.completed);
+        batch = index;
+      }
+      end = after;
+    }
+    if (index == usedIndex) {
+      return;
+    }
+    showIndex(index);
+    stagedIndex = index;
+    for (Request r = first; r != null && r != end; r = first) {
+      inFlight[r.head] = false;
+      release(r);
+    }
+  }
+
+  // ---- notifications -----------------------------------------------------------------------
+
+  @Override
+  boolean driverWants(long since) {
+    if (!eventIdx) {
+      return (driverArea.getShort(AvailRingLayout.FLAGS) & AvailRingLayout.F_NO_INTERRUPT) == 0;
+    }
+    int event = driverArea.getShort(AvailRingLayout.usedEvent(size));
+    // Whether the event is among the last so many indices, counted back from the newest.
+    return ((usedIndex - 1 - event) & 0xffff) < since;
   }
 
   @Override
-  public Request request() {
-    throw new UnsupportedOperationException();
+  void ask() {
+    if (eventIdx) {
+      deviceArea.putShort(UsedRingLayout.availEvent(size), (short) nextAvail);
+    } else if (notificationsOff) {
+      deviceArea.putShort(UsedRingLayout.FLAGS, (short) 0);
+      notificationsOff = false;
+    }
   }
 
   @Override
-  public Optional<QueueFault> fault() {
-    throw new UnsupportedOperationException();
+  boolean hasNext() {
+    return (driverArea.getShortAcquire(AvailRingLayout.IDX) & 0xffff) != nextAvail;
   }
 
   @Override
-  public boolean discard() {
-    throw new UnsupportedOperationException();
+  void askNot() {
+    // With an event index the flags stay 0 (VIRTIO 1.4 §2.7.10.2); what was asked last stands.
+    if (!eventIdx && !notificationsOff) {
+      deviceArea.putShort(UsedRingLayout.FLAGS, (short) UsedRingLayout.F_NO_NOTIFY);
+      notificationsOff = true;
+    }
+  }
+
+  // ---- saving ------------------------------------------------------------------------------
+
+  @Override
+  void checkPublished() {
+    Request r = first;
+    if (stagedIndex != usedIndex || (r != null && r.completed >= 0)) {
+      throw new IllegalStateException("requests are staged and not published");
+    }
   }
 
   @Override
-  public List<Request> held() {
-    throw new UnsupportedOperationException();
+  QueueState save(List<QueueState.InFlight> requests) {
+    return new QueueState.Split(nextAvail, usedIndex, requests);
   }
 
   @Override
-  public boolean complete(Request request) {
-    throw new UnsupportedOperationException();
+  void restoreRing(QueueState state) {
+    if (!(state instanceof QueueState.Split s)) {
+      throw new QueueFaultException(new QueueFault.BadState("format", 1, "0, split"));
+    }
+    restorable(s.nextAvail() >>> 16 == 0, "nextAvail", s.nextAvail(), "in 0..65535");
+    restorable(s.nextUsed() >>> 16 == 0, "nextUsed", s.nextUsed(), "in 0..65535");
+    int shown = deviceArea.getShort(UsedRingLayout.IDX) & 0xffff;
+    restorable(s.nextUsed() == shown, "nextUsed", s.nextUsed(), shown + ", the ring's used index");
+    int index = driverArea.getShortAcquire(AvailRingLayout.IDX) & 0xffff;
+    restorable(
+        ((index - s.nextAvail()) & 0xffff) <= size,
+        "nextAvail",
+        s.nextAvail(),
+        "at most " + size + " behind " + index + ", the ring's available index");
+    int outstanding = (s.nextAvail() - s.nextUsed()) & 0xffff;
+    restorable(
+        outstanding == s.inFlight().size() && outstanding <= size,
+        "inFlight.size",
+        s.inFlight().size(),
+        outstanding + ", nextAvail - nextUsed, and at most " + size);
+    nextAvail = s.nextAvail();
+    availIndex = s.nextAvail();
+    usedIndex = s.nextUsed();
+    stagedIndex = s.nextUsed();
+    notificationsOff = (deviceArea.getShort(UsedRingLayout.FLAGS) & 0xffff) != 0;
   }
 
   @Override
-  public boolean complete(Request request, long written) {
-    throw new UnsupportedOperationException();
+  void restorableId(String name, QueueState.InFlight saved) {
+    restorable(saved.id() == saved.head(), name + ".id", saved.id(), saved.head() + ", the head");
+    restorable(
+        saved.descriptors() == 1, name + ".descriptors", saved.descriptors(), "1 of a split queue");
+    restorable(!inFlight[saved.head()], name + ".head", saved.head(), "in flight once only");
   }
 
   @Override
-  public boolean stage(Request request, long written) {
-    throw new UnsupportedOperationException();
+  void keep(Request r) {
+    inFlight[r.head] = true;
   }
 
   @Override
-  public boolean publish() {
-    throw new UnsupportedOperationException();
-  }
-
-  @Override
-  public boolean needsNotification() {
-    throw new UnsupportedOperationException();
-  }
-
-  @Override
-  public boolean enableNotifications() {
-    throw new UnsupportedOperationException();
-  }
-
-  @Override
-  public void disableNotifications() {
-    throw new UnsupportedOperationException();
-  }
-
-  @Override
-  public QueueState save() {
-    throw new UnsupportedOperationException();
-  }
-
-  @Override
-  public void reset() {
-    throw new UnsupportedOperationException();
-  }
-
-  @Override
-  public boolean isReset() {
-    throw new UnsupportedOperationException();
+  public String toString() {
+    return "split virtqueue of "
+        + size
+        + ": next available "
+        + nextAvail
+        + ", used "
+        + usedIndex
+        + (stagedIndex == usedIndex ? "" : ", staged " + stagedIndex)
+        + (isReset() ? ", reset" : "");
   }
 }
