@@ -69,7 +69,15 @@ public final class BarWindows implements BarMapper {
   }
 
   /** BARs by their offset in the window. */
-  private record Map(long[] starts, PciBar[] bars) {
+  private static final class Map {
+    final long[] starts;
+    final PciBar[] bars;
+
+    Map(long[] starts, PciBar[] bars) {
+      this.starts = starts;
+      this.bars = bars;
+    }
+
     /** The last BAR that does not begin behind an offset. */
     int find(long offset) {
       int low = 0;
@@ -186,9 +194,12 @@ public final class BarWindows implements BarMapper {
     if (!place(bar, address)) {
       refusals.increment();
       Window window = windowOf(bar, address);
-      GuestLog.warn(
-          "%s cannot be at 0x%x: %s",
-          bar.name(), address, window == null ? "not in a window" : "overlaps another BAR");
+      GuestLog.warn(() ->
+          "%s cannot be at 0x%x: %s"
+              .formatted(
+                  bar.name(),
+                  address,
+                  window == null ? "not in a window" : "overlaps another BAR"));
       if (window != null) {
         waiting.add(new Waiting(bar, address));
       }

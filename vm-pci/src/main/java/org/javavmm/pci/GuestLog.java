@@ -3,6 +3,7 @@ package org.javavmm.pci;
 
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.util.function.Supplier;
 
 /** The module's log of what guests cause: at most a burst of messages, then one a second. */
 final class GuestLog {
@@ -15,7 +16,7 @@ final class GuestLog {
 
   private GuestLog() {}
 
-  static void warn(String format, Object... arguments) {
+  static void warn(Supplier<String> message) {
     long before;
     synchronized (GuestLog.class) {
       long now = System.nanoTime();
@@ -29,7 +30,6 @@ final class GuestLog {
     }
     LOG.log(
         Level.WARNING,
-        format.formatted(arguments)
-            + (before == 0 ? "" : " (" + before + " messages suppressed before)"));
+        message.get() + (before == 0 ? "" : " (" + before + " messages suppressed before)"));
   }
 }

@@ -4,17 +4,23 @@ package org.javavmm.pci;
 /** An interrupt pin of a device (PCI Local Bus 3.0 §2.2.6). */
 public enum IntxPin {
   /** INTA#. */
-  A,
+  A(1),
   /** INTB#. */
-  B,
+  B(2),
   /** INTC#. */
-  C,
+  C(3),
   /** INTD#. */
-  D;
+  D(4);
+
+  private final int register;
+
+  IntxPin(int register) {
+    this.register = register;
+  }
 
   /** {@return the value of the register: 1 for A to 4 for D} */
   public int register() {
-    return ordinal() + 1;
+    return register;
   }
 
   /**
@@ -28,6 +34,11 @@ public enum IntxPin {
     if (device < 0 || device > 31) {
       throw new IllegalArgumentException("device=" + device + " is not in 0..31");
     }
-    return values()[(ordinal() + device) & 3];
+    return switch ((register - 1 + device) & 3) {
+      case 0 -> A;
+      case 1 -> B;
+      case 2 -> C;
+      default -> D;
+    };
   }
 }

@@ -390,8 +390,9 @@ public final class Msix {
       // The guest chose the message, so whatever the host says to it ends here.
       failures.increment();
       dead[v] = true;
-      GuestLog.warn(
-          "%s: MSI-X vector %d is dead, address=0x%x data=0x%x: %s", name, v, address, data, e);
+      GuestLog.warn(() ->
+          "%s: MSI-X vector %d is dead, address=0x%x data=0x%x: %s"
+              .formatted(name, v, address, data, e));
       return false;
     }
     routes.increment();

@@ -16,6 +16,7 @@ public final class PciCapability {
   private final byte[] writable;
   private final byte[] cleared;
   private final CapabilityHandler handler;
+  private final boolean hasHandler;
 
   private PciCapability(
       boolean extended,
@@ -24,7 +25,8 @@ public final class PciCapability {
       byte[] bytes,
       byte[] writable,
       byte[] cleared,
-      CapabilityHandler handler) {
+      CapabilityHandler handler,
+      boolean hasHandler) {
     this.extended = extended;
     this.id = id;
     this.version = version;
@@ -32,6 +34,7 @@ public final class PciCapability {
     this.writable = writable;
     this.cleared = cleared;
     this.handler = handler;
+    this.hasHandler = hasHandler;
   }
 
   private static PciCapability of(boolean extended, int id, int version, byte[] bytes) {
@@ -42,7 +45,8 @@ public final class PciCapability {
         bytes,
         new byte[bytes.length],
         new byte[bytes.length],
-        CapabilityHandler.NONE);
+        CapabilityHandler.NONE,
+        false);
   }
 
   /**
@@ -119,7 +123,7 @@ public final class PciCapability {
     checkRange(offset, length);
     byte[] mask = writable.clone();
     Arrays.fill(mask, offset, offset + length, (byte) 0xff);
-    return new PciCapability(extended, id, version, bytes, mask, cleared, handler);
+    return new PciCapability(extended, id, version, bytes, mask, cleared, handler, hasHandler);
   }
 
   /**
@@ -133,7 +137,7 @@ public final class PciCapability {
     checkRange(offset, 1);
     byte[] mask = writable.clone();
     mask[offset] |= (byte) bits;
-    return new PciCapability(extended, id, version, bytes, mask, cleared, handler);
+    return new PciCapability(extended, id, version, bytes, mask, cleared, handler, hasHandler);
   }
 
   /**
@@ -149,7 +153,7 @@ public final class PciCapability {
     mask[offset] &= (byte) ~bits;
     byte[] clear = cleared.clone();
     clear[offset] |= (byte) bits;
-    return new PciCapability(extended, id, version, bytes, mask, clear, handler);
+    return new PciCapability(extended, id, version, bytes, mask, clear, handler, hasHandler);
   }
 
   /**
@@ -158,7 +162,7 @@ public final class PciCapability {
    * @param newHandler the handler
    */
   public PciCapability handler(CapabilityHandler newHandler) {
-    return new PciCapability(extended, id, version, bytes, writable, cleared, newHandler);
+    return new PciCapability(extended, id, version, bytes, writable, cleared, newHandler, true);
   }
 
   private void checkRange(int offset, int length) {
@@ -193,6 +197,10 @@ public final class PciCapability {
 
   CapabilityHandler handler() {
     return handler;
+  }
+
+  boolean hasHandler() {
+    return hasHandler;
   }
 
   int version() {

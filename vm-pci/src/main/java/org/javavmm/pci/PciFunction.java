@@ -89,16 +89,18 @@ public final class PciFunction {
     int expressOffset = 0;
     for (Placed placed : capabilities) {
       PciCapability capability = placed.capability;
-      if (capability.handler() != CapabilityHandler.NONE) {
+      if (capability.hasHandler()) {
         int last = placed.offset + capability.length() - 1;
         Arrays.fill(handlers, placed.offset >> 2, (last >> 2) + 1, placed);
       }
-      if (capability == b.msixCapability) {
-        msixOffset = placed.offset;
-      } else if (capability == b.powerCapability) {
-        powerOffset = placed.offset;
-      } else if (capability == b.expressCapability) {
-        expressOffset = placed.offset;
+      if (!capability.isExtended()) {
+        // There is one of each: the builder sees to it.
+        switch (capability.id()) {
+          case PciLayout.CAP_ID_MSIX -> msixOffset = placed.offset;
+          case PciLayout.CAP_ID_PM -> powerOffset = placed.offset;
+          case PciLayout.CAP_ID_EXP -> expressOffset = placed.offset;
+          default -> {}
+        }
       }
     }
     msixAt = msixOffset;
@@ -294,7 +296,7 @@ public final class PciFunction {
       if (closed) {
         return;
       }
-      config.write(offset, size, dword == powerControl() ? power(offset, size, value) : value);
+      config.write(offset, size, dword == powerControl() ? power(offset, value) : value);
       if (dword == PciLayout.COMMAND || dword == powerControl()) {
         applyCommand();
       } else if (dword >= PciLayout.BASE_ADDRESS_0 && dword < PciLayout.BASE_ADDRESS_0 + 24) {
@@ -327,7 +329,7 @@ public final class PciFunction {
   }
 
   /** A write of D1 or D2, which do not exist here, is discarded (PCI PM 1.2 §3.2.4). */
-  private long power(int offset, int size, long value) {
+  private long power(int offset, long value) {
     if ((offset & 3) != 0) {
       return value;
     }
@@ -570,11 +572,9 @@ public final class PciFunction {
 
   private void checkDword(int offset, int value) {
     int fixed = ~config.changeable(offset);
-    for (Placed placed : capabilities) {
-      // What a handler keeps in its bytes is its affair, but for the header.
-      if (handlers[offset >> 2] == placed && offset != placed.offset) {
-        return;
-      }
+    Placed placed = handlers[offset >> 2];
+    if (placed != null && offset != placed.offset) {
+      return; // what a handler keeps in its bytes is its affair, but for the header
     }
     int own = config.get(offset, 4);
     if (((value ^ own) & fixed) != 0) {
@@ -665,9 +665,6 @@ public final class PciFunction {
     private long msixTable;
     private int msixPbaBar;
     private long msixPba;
-    private @Nullable PciCapability msixCapability;
-    private @Nullable PciCapability powerCapability;
-    private @Nullable PciCapability expressCapability;
 
     private Builder(String name, int vendor, int device) {
       range("vendor", vendor, 0xfffe);
@@ -782,8 +779,27 @@ public final class PciFunction {
      *
      * @param capability the capability
      * @return this
+     * @throws IllegalArgumentException if it is power management, PCI Express or MSI-X, which have
+     *     methods of their own
      */
     public Builder capability(PciCapability capability) {
+      if (!capability.isExtended()
+          && (capability.id() == PciLayout.CAP_ID_PM
+              || capability.id() == PciLayout.CAP_ID_EXP
+              || capability.id() == PciLayout.CAP_ID_MSIX)) {
+        throw new IllegalArgumentException(
+            "%s: capability 0x%02x has a method of its own".formatted(name, capability.id()));
+      }
+      capabilities.add(capability);
+      return this;
+    }
+
+    private Builder addOnce(PciCapability capability, String what) {
+      for (PciCapability c : capabilities) {
+        if (!c.isExtended() && c.id() == capability.id()) {
+          throw new IllegalArgumentException(name + " has " + what + " already");
+        }
+      }
       capabilities.add(capability);
       return this;
     }
@@ -815,28 +831,22 @@ public final class PciFunction {
         throw new IllegalArgumentException(
             name + ": MSI-X vectors=" + vectors + " is not in 1.." + Msix.MAX_VECTORS);
       }
-      once(msixCapability, "MSI-X");
       ByteBuffer body = ByteBuffer.allocate(10).order(ByteOrder.LITTLE_ENDIAN);
       body.putShort((short) (vectors - 1));
       body.putInt((int) tableOffset | tableBar).putInt((int) pbaOffset | pbaBar);
-      msixCapability =
+      addOnce(
           PciCapability.standard(PciLayout.CAP_ID_MSIX, body.array())
               .writableBits(
                   PciLayout.MSIX_FLAGS + 1,
-                  (PciLayout.MSIX_FLAGS_ENABLE | PciLayout.MSIX_FLAGS_MASKALL) >>> 8);
+                  (PciLayout.MSIX_FLAGS_ENABLE | PciLayout.MSIX_FLAGS_MASKALL) >>> 8),
+          "MSI-X");
       msixController = controller;
       msixVectors = vectors;
       msixTableBar = tableBar;
       msixTable = tableOffset;
       msixPbaBar = pbaBar;
       msixPba = pbaOffset;
-      return capability(msixCapability);
-    }
-
-    private void once(@Nullable PciCapability before, String what) {
-      if (before != null) {
-        throw new IllegalArgumentException(name + " has " + what + " already");
-      }
+      return this;
     }
 
     /**
@@ -847,8 +857,7 @@ public final class PciFunction {
      * @throws IllegalArgumentException if it was added before
      */
     public Builder powerManagement() {
-      once(powerCapability, "power management");
-      powerCapability =
+      return addOnce(
           PciCapability.standard(
                   PciLayout.CAP_ID_PM,
                   (byte) 0x03, // version 1.2
@@ -857,8 +866,8 @@ public final class PciFunction {
                   (byte) 0,
                   (byte) 0,
                   (byte) 0)
-              .writableBits(PciLayout.PM_CTRL, PciLayout.PM_CTRL_STATE_MASK);
-      return capability(powerCapability);
+              .writableBits(PciLayout.PM_CTRL, PciLayout.PM_CTRL_STATE_MASK),
+          "power management");
     }
 
     /** What a PCI Express function is (PCI Express Base §7.5.3.2). */
@@ -885,8 +894,6 @@ public final class PciFunction {
      * @throws IllegalArgumentException if it was added before
      */
     public Builder express(ExpressType type, boolean canReset) {
-      once(expressCapability, "PCI Express");
-      functionLevelReset = canReset;
       ByteBuffer body = ByteBuffer.allocate(0x3c - 2).order(ByteOrder.LITTLE_ENDIAN);
       body.putShort((short) (2 | type.value << 4));
       body.putInt(PciLayout.EXP_DEVCAP_RBER | (canReset ? PciLayout.EXP_DEVCAP_FLR : 0));
@@ -896,11 +903,13 @@ public final class PciFunction {
         body.putShort(0x12 - 2, (short) 0x0011);
         body.putInt(0x2c - 2, 0x0000_0002); // supported link speeds
       }
-      expressCapability =
+      addOnce(
           PciCapability.standard(PciLayout.CAP_ID_EXP, body.array())
               .writable(PciLayout.EXP_DEVCTL, 1)
-              .writableBits(PciLayout.EXP_DEVCTL + 1, 0x7f);
-      return capability(expressCapability);
+              .writableBits(PciLayout.EXP_DEVCTL + 1, 0x7f),
+          "PCI Express");
+      functionLevelReset = canReset;
+      return this;
     }
 
     /**
@@ -995,6 +1004,10 @@ public final class PciFunction {
       }
     }
 
+    private boolean hasExpress() {
+      return capabilities.stream().anyMatch(c -> !c.isExtended() && c.id() == PciLayout.CAP_ID_EXP);
+    }
+
     private List<Placed> placeCapabilities(ConfigurationSpace config) {
       List<Placed> placed = new ArrayList<>();
       int next = PciLayout.STD_HEADER_SIZEOF;
@@ -1017,7 +1030,7 @@ public final class PciFunction {
           config.define(at, 4, capability.id() | capability.version() << 16, 0, 0);
           if (lastExtended != 0) {
             config.set(lastExtended, 4, config.get(lastExtended, 4) | at << 20);
-          } else if (expressCapability == null) {
+          } else if (!hasExpress()) {
             throw new IllegalArgumentException(
                 name + ": extended capabilities need the PCI Express capability");
           }
