@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.javavmm.virtio.testkit;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.javavmm.memory.GuestMemory;
 import org.javavmm.memory.RegionSpec;
 import org.javavmm.virtio.QueueConfig;
@@ -63,6 +65,15 @@ final class Fixture implements AutoCloseable {
       throw new AssertionError(taken + (taken == Taken.REQUEST ? " " + queue.request() : ""));
     }
     return queue.fault().orElseThrow();
+  }
+
+  /** The ids in the used ring of a split queue, whoever offered them. */
+  List<Integer> driverUsed() {
+    List<Integer> ids = new ArrayList<>();
+    for (int i = 0; i < split().usedIndex(); i++) {
+      ids.add(memory.getInt(config.deviceArea() + 4 + 8L * i));
+    }
+    return ids;
   }
 
   @Override
