@@ -366,24 +366,16 @@ public final class PackedVirtqueue extends Virtqueue {
   boolean driverWants(long since) {
     // Both fields at once: the driver's structure is aligned.
     int event = driverArea.getInt(EventSuppressionLayout.DESC);
-    switch ((event >>> 16) & EventSuppressionLayout.FLAGS_MASK) {
-      case EventSuppressionLayout.FLAGS_DISABLE -> {
-        return false;
-      }
-      case EventSuppressionLayout.FLAGS_DESC -> {
-        int offset = event & EventSuppressionLayout.OFFSET_MASK;
-        if (!eventIdx || offset >= size) {
-          return true; // means nothing; a notification too many does no harm
-        }
-        int eventWrap = (event >>> EventSuppressionLayout.WRAP_SHIFT) & 1;
-        // How far back from the newest used descriptor the event is, in two rounds of the ring.
-        int back = nextUsed - 1 - offset + (eventWrap == usedWrap ? 0 : size);
-        return (back < 0 ? back + 2 * size : back) < since;
-      }
-      default -> {
-        return true; // enabled; 3 is reserved
-      }
+    int flags = (event >>> 16) & EventSuppressionLayout.FLAGS_MASK;
+    int offset = event & EventSuppressionLayout.OFFSET_MASK;
+    if (flags != EventSuppressionLayout.FLAGS_DESC || !eventIdx || offset >= size) {
+      // What means nothing counts as enabled: a notification too many does no harm.
+      return flags != EventSuppressionLayout.FLAGS_DISABLE;
     }
+    int eventWrap = (event >>> EventSuppressionLayout.WRAP_SHIFT) & 1;
+    // How far back from the newest used descriptor the event is, in two rounds of the ring.
+    int back = nextUsed - 1 - offset + (eventWrap == usedWrap ? 0 : size);
+    return (back < 0 ? back + 2 * size : back) < since;
   }
 
   @Override
@@ -448,7 +440,10 @@ public final class PackedVirtqueue extends Virtqueue {
       sum += saved.descriptors();
     }
     restorable(
-        sum == between, "sum of descriptors", sum, between + ", what is between used and available");
+        sum == between,
+        "sum of descriptors",
+        sum,
+        between + ", what is between used and available");
     nextAvail = s.nextAvail();
     availWrap = s.availWrap();
     nextUsed = s.nextUsed();

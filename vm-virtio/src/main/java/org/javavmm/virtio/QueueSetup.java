@@ -6,9 +6,9 @@ import org.javavmm.virtio.QueueFault.Area;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The registers of a queue that a driver writes before it makes the queue ready, for the transports.
- * While the queue is ready they do not change: such a write is kept as a fault and has no effect
- * (VIRTIO 1.4 §4.1.4.3.2, §4.2.2.2). For one thread at a time.
+ * The registers of a queue that a driver writes before it makes the queue ready, for the
+ * transports. While the queue is ready they do not change: such a write is kept as a fault and has
+ * no effect (VIRTIO 1.4 §4.1.4.3.2, §4.2.2.2). For one thread at a time.
  */
 public final class QueueSetup {
   private final int maxSize;

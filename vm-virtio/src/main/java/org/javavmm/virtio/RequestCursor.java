@@ -160,10 +160,7 @@ abstract sealed class RequestCursor permits RequestReader, RequestWriter {
   /** Whether the next bytes are in the current part, and still the device's. */
   final boolean has(long length) {
     Request r = request;
-    return left >= length
-        && remaining >= length
-        && r != null
-        && r.generation == generation;
+    return left >= length && remaining >= length && r != null && r.generation == generation;
   }
 
   final AddressSpace memory() {

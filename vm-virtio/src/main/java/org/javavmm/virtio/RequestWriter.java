@@ -294,7 +294,13 @@ public final class RequestWriter extends RequestCursor {
     Request r = live();
     if (from < 0 || length < 0 || length > position - from) {
       throw new IllegalArgumentException(
-          "from=" + from + ", length=" + length + " is not within the " + position + " bytes before");
+          "from="
+              + from
+              + ", length="
+              + length
+              + " is not within the "
+              + position
+              + " bytes before");
     }
     r.wrote(from, length);
   }

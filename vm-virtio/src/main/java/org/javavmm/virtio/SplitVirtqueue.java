@@ -80,7 +80,9 @@ public final class SplitVirtqueue extends Virtqueue {
     nextAvail = (nextAvail + 1) & 0xffff;
   }
 
-  /** Reads each descriptor of a chain once, checks it, and keeps its buffer; null if all is well. */
+  /**
+   * Reads each descriptor of a chain once, checks it, and keeps its buffer; null if all is well.
+   */
   private @Nullable QueueFault walk(int head, Request r) {
     long readable = 0;
     long writable = 0;
@@ -283,7 +285,8 @@ public final class SplitVirtqueue extends Virtqueue {
 
   @Override
   boolean hasNext() {
-    return (driverArea.getShortAcquire(AvailRingLayout.IDX) & 0xffff) != nextAvail;
+    return nextAvail != availIndex
+        || (driverArea.getShortAcquire(AvailRingLayout.IDX) & 0xffff) != nextAvail;
   }
 
   @Override

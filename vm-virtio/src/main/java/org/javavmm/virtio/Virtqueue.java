@@ -769,7 +769,8 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
 
   private void restoreRequest(int index, QueueState.InFlight saved) {
     String name = "inFlight[" + index + "]";
-    restorable(saved.head() >= 0 && saved.head() < size, name + ".head", saved.head(), "below " + size);
+    restorable(
+        saved.head() >= 0 && saved.head() < size, name + ".head", saved.head(), "below " + size);
     restorableId(name, saved);
     restorable(
         saved.parts().size() <= size, name + ".parts", saved.parts().size(), "at most " + size);
@@ -858,7 +859,8 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
   /**
    * Ends the queue, for a reset of the device or of this queue ({@code VIRTIO_F_RING_RESET}): its
    * memory is not touched any more, requests still held are void, completing them does nothing. A
-   * queue that the driver enables again is a new one, made by {@link #activate} (VIRTIO 1.4 §2.6.1).
+   * queue that the driver enables again is a new one, made by {@link #activate} (VIRTIO 1.4
+   * §2.6.1).
    */
   public final void reset() {
     reset = true;
