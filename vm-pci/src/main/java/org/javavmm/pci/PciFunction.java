@@ -64,6 +64,10 @@ public final class PciFunction {
 
   private final Object lock = new Object();
   private BarMapper mapper = BarMapper.NONE;
+
+  /** Where each BAR was last asked to be; 0 for nowhere. */
+  private final long[] wanted = new long[6];
+
   private boolean closed;
   private volatile @Nullable PciAddress address;
 
@@ -386,10 +390,15 @@ public final class PciFunction {
   private void place(PciBar bar) {
     int decode =
         bar.spec().type() == BarSpec.Type.IO ? PciLayout.COMMAND_IO : PciLayout.COMMAND_MEMORY;
-    long at = barAddress(bar.index());
-    if (closed || at == 0 || !isAwake() || (config.get(PciLayout.COMMAND, 2) & decode) == 0) {
+    boolean decoded = isAwake() && (config.get(PciLayout.COMMAND, 2) & decode) != 0;
+    long at = decoded ? barAddress(bar.index()) : 0;
+    if (wanted[bar.index()] == at) {
+      return;
+    }
+    wanted[bar.index()] = at;
+    if (at == 0) {
       mapper.unmap(bar);
-    } else if (!bar.isMapped() || bar.mappedAt() != at) {
+    } else {
       mapper.map(bar, at);
     }
   }
@@ -440,6 +449,7 @@ public final class PciFunction {
       }
       address = at;
       mapper = newMapper;
+      Arrays.fill(wanted, 0);
       if (gsi >= 0) {
         config.set(PciLayout.INTERRUPT_LINE, 1, gsi < 0xff ? gsi : 0xff);
       }
@@ -555,7 +565,8 @@ public final class PciFunction {
         msix.restore(table, pending);
       }
       for (int i = 0; i < dwords.length; i++) {
-        config.set(4 * i, 4, dwords[i]);
+        int guests = isHandlers(4 * i) ? -1 : config.changeable(4 * i);
+        config.set(4 * i, 4, (config.get(4 * i, 4) & ~guests) | (dwords[i] & guests));
       }
       intx.setLevel(asserted == 1);
       applyMsix();
@@ -570,11 +581,19 @@ public final class PciFunction {
     }
   }
 
-  private void checkDword(int offset, int value) {
-    int fixed = ~config.changeable(offset);
+  /** What a handler keeps in its capability's bytes is its affair, but for the header. */
+  private boolean isHandlers(int offset) {
     Placed placed = handlers[offset >> 2];
-    if (placed != null && offset != placed.offset) {
-      return; // what a handler keeps in its bytes is its affair, but for the header
+    return placed != null && offset != placed.offset;
+  }
+
+  private void checkDword(int offset, int value) {
+    if (isHandlers(offset)) {
+      return;
+    }
+    int fixed = ~config.changeable(offset);
+    if (offset == (PciLayout.HEADER_TYPE & ~3)) {
+      fixed &= ~(PciLayout.HEADER_TYPE_MFD << 16); // depends on the other functions
     }
     int own = config.get(offset, 4);
     if (((value ^ own) & fixed) != 0) {
