@@ -259,6 +259,10 @@ public final class DeviceContext {
     sendHeld();
   }
 
+  boolean isConfigHeld() {
+    return configHeld;
+  }
+
   private void sendHeld() {
     if (configHeld) {
       configHeld = false;

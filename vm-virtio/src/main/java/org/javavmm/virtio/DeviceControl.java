@@ -7,7 +7,9 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -47,6 +49,9 @@ import org.jspecify.annotations.Nullable;
 final class DeviceControl {
   /** How long a register write waits for the loop, in nanoseconds: 2 s. */
   static final long WAIT_NANOS = 2_000_000_000L;
+
+  private static final int MAGIC = 0x5644_4556; // "VEDV"
+  private static final int STATE_VERSION = 1;
 
   private static final int DRIVER_BITS =
       DeviceStatus.ACKNOWLEDGE
@@ -1133,6 +1138,197 @@ final class DeviceControl {
               result.complete(did);
             }));
     return result;
+  }
+
+  /** Runs something as a job and waits for what comes of it. */
+  private <T> T run(Callable<T> body) {
+    CompletableFuture<T> result = new CompletableFuture<>();
+    submit(
+        new Job(
+            Job.NO,
+            () -> {
+              try {
+                result.complete(body.call());
+              } catch (Throwable t) {
+                result.completeExceptionally(t);
+              }
+            }));
+    try {
+      return result.join();
+    } catch (CompletionException e) {
+      switch (e.getCause()) {
+        case RuntimeException r -> throw r;
+        case Error error -> throw error;
+        case null, default ->
+            throw new IllegalArgumentException(name + ": " + e.getCause(), e.getCause());
+      }
+    }
+  }
+
+  /** All of a paused device's state. */
+  byte[] save() {
+    return run(this::saveNow);
+  }
+
+  private byte[] saveNow() throws Exception {
+    if (!paused) {
+      throw new IllegalStateException(name + " is not paused");
+    }
+    StateCodec.Writer out = new StateCodec.Writer();
+    DeviceContext ctx = active;
+    synchronized (lock) {
+      out.putInt(MAGIC).putInt(STATE_VERSION).putInt(deviceId).putInt(setups.length);
+      out.putLong(offered.low()).putLong(offered.high());
+      out.putInt(status).putLong(driverFeatures.low()).putLong(driverFeatures.high());
+      out.putInt(deviceFeaturesSelect).putInt(driverFeaturesSelect).putInt(queueSelect);
+      for (QueueSetup setup : setups) {
+        out.putInt(setup.size()).putInt(setup.isReady() ? 1 : 0);
+        for (Area area : Area.values()) {
+          out.putLong(setup.address(area));
+        }
+      }
+      boolean works =
+          ctx != null && (status & (DeviceStatus.NEEDS_RESET | DeviceStatus.FAILED)) == 0;
+      out.putInt(ctx != null && ctx.isConfigHeld() ? 1 : 0);
+      for (int q = 0; q < setups.length; q++) {
+        Virtqueue queue = works ? ctx.queueOrNull(q) : null;
+        out.putInt(queue == null ? 0 : 1);
+        if (queue != null) {
+          StateCodec.put(out, queue.save());
+        }
+      }
+    }
+    out.putBytes(config.save()).putBytes(transport.saveTransport()).putBytes(device.save());
+    return out.bytes();
+  }
+
+  /** Takes over what was saved, on a new device, which is paused then. */
+  void restore(byte[] state) {
+    boolean _ =
+        run(
+            () -> {
+              restoreNow(state);
+              return true;
+            });
+  }
+
+  private void restoreNow(byte[] state) throws Exception {
+    if (context != null || status != 0) {
+      throw new IllegalStateException(name + " is in use: status=0x" + Integer.toHexString(status));
+    }
+    StateCodec.Reader in = new StateCodec.Reader(name, state);
+    in.expect("magic", MAGIC);
+    in.expect("version", STATE_VERSION);
+    in.expect("type", deviceId);
+    in.expect("queues", setups.length);
+    in.expect("offered features", offered.low());
+    in.expect("offered features, upper half", offered.high());
+    int newStatus = in.getInt("status", 0xff);
+    Features newFeatures = new Features(in.getLong(), in.getLong());
+    checkStatus(newStatus, newFeatures);
+    int[] selectors = {in.getInt(), in.getInt(), in.getInt()};
+    QueueSetup[] made = new QueueSetup[setups.length];
+    for (int q = 0; q < made.length; q++) {
+      made[q] = new QueueSetup(setups[q].maxSize());
+      int size = in.getInt("size of queue " + q, setups[q].maxSize());
+      boolean ready = in.getInt("readiness of queue " + q, 1) == 1;
+      boolean packed = (newFeatures.low() & RingFeatures.RING_PACKED) != 0;
+      if (size < 1 || (!packed && Integer.bitCount(size) != 1) || !made[q].size(size)) {
+        throw new IllegalArgumentException(name + ": saved size of queue " + q + "=" + size);
+      }
+      for (Area area : Area.values()) {
+        long address = in.getLong();
+        boolean _ = made[q].addressLow(area, (int) address);
+        boolean _ = made[q].addressHigh(area, (int) (address >>> 32));
+      }
+      if (ready && (newStatus & DeviceStatus.FEATURES_OK) == 0) {
+        throw new IllegalArgumentException(
+            name + ": saved queue " + q + " is ready in status=0x" + Integer.toHexString(newStatus));
+      }
+      made[q].ready(ready);
+    }
+    boolean held = in.getInt("whether a notification is held", 1) == 1;
+    boolean begun = (newStatus & (DeviceStatus.DRIVER_OK | DeviceStatus.SUSPEND)) != 0;
+    boolean works =
+        begun && (newStatus & (DeviceStatus.NEEDS_RESET | DeviceStatus.FAILED)) == 0;
+    DeviceContext ctx = begun ? new DeviceContext(this, newFeatures, made.length, true) : null;
+    for (int q = 0; q < made.length; q++) {
+      boolean present = in.getInt("whether queue " + q + " is there", 1) == 1;
+      if (present != (works && made[q].isReady())) {
+        throw new IllegalArgumentException(
+            name + ": saved queue " + q + " is " + (present ? "" : "not ") + "there");
+      }
+      if (present && ctx != null) {
+        QueueState queue = StateCodec.getQueue(in, made[q].size());
+        try {
+          ctx.setQueue(
+              q, Virtqueue.restore(memory, made[q].config(newFeatures.low()), queue));
+        } catch (QueueFaultException e) {
+          throw new IllegalArgumentException(
+              name + ": saved queue " + q + ": " + e.getMessage(), e);
+        }
+      }
+    }
+    byte[] newConfig = in.getBytes("configuration");
+    if (newConfig.length != config.length() + 4) {
+      throw new IllegalArgumentException(
+          "%s: saved configuration length=%d, must be %d"
+              .formatted(name, newConfig.length, config.length() + 4));
+    }
+    byte[] transportState = in.getBytes("transport");
+    byte[] deviceState = in.getBytes("device");
+    in.end();
+    device.restore(deviceState);
+    transport.restoreTransport(transportState);
+    config.restore(newConfig);
+    paused = true;
+    synchronized (lock) {
+      System.arraycopy(made, 0, setups, 0, made.length);
+      driverFeatures = newFeatures;
+      deviceFeaturesSelect = selectors[0];
+      driverFeaturesSelect = selectors[1];
+      queueSelect = selectors[2];
+      context = ctx;
+      status = newStatus;
+    }
+    if (ctx != null) {
+      if ((newStatus & DeviceStatus.SUSPEND) != 0) {
+        ctx.suspend();
+        config.freeze(true);
+        if (held) {
+          ctx.notifyConfig();
+        }
+      }
+      if (works) {
+        begin(ctx);
+      }
+    }
+  }
+
+  private void checkStatus(int value, Features features) {
+    boolean agreed = (value & DeviceStatus.FEATURES_OK) != 0;
+    boolean driver = (value & DeviceStatus.DRIVER) != 0;
+    boolean ready = (value & DeviceStatus.DRIVER_OK) != 0;
+    boolean suspended = (value & DeviceStatus.SUSPEND) != 0;
+    boolean possible =
+        (value & ~(DRIVER_BITS | DeviceStatus.NEEDS_RESET)) == 0
+            && (!driver || (value & DeviceStatus.ACKNOWLEDGE) != 0)
+            && (!agreed || driver)
+            && (!(ready || suspended) || agreed)
+            && !(ready && suspended)
+            && (!suspended || (features.low() & Features.SUSPEND) != 0);
+    if (!possible) {
+      throw new IllegalArgumentException(
+          "%s: saved status=0x%x is not possible".formatted(name, value));
+    }
+    if (agreed
+        && (!features.isSubsetOf(offered)
+            || (features.low() & RingFeatures.VERSION_1) == 0
+            || !device.accepts(features))) {
+      throw new IllegalArgumentException(
+          "%s: saved features=%s are not accepted of offered=%s"
+              .formatted(name, features, offered));
+    }
   }
 
   /** Ends all, for good. */

@@ -616,6 +616,31 @@ public final class VirtioPci implements AutoCloseable {
   }
 
   /**
+   * {@return the whole state: registers, queues, configuration, interrupts and what the device keeps}
+   * Not the guest's memory. The vCPUs must stand still.
+   *
+   * @throws IllegalStateException if the device is not paused, or a queue has requests staged that
+   *     are not published
+   */
+  public byte[] save() {
+    return control.save();
+  }
+
+  /**
+   * Takes over what {@link #save} gave, on a transport and a device that are new and were made
+   * alike, with the guest's memory as it was. The device is paused then: {@link #resume} lets it go
+   * on. The state is not trusted: all of it is checked first, and if it is refused the device is to
+   * be thrown away.
+   *
+   * @param state the state
+   * @throws IllegalArgumentException if it is no state of such a device; the message says why
+   * @throws IllegalStateException if the driver has begun with the device already
+   */
+  public void restore(byte[] state) {
+    control.restore(state);
+  }
+
+  /**
    * Resets the device and ends it, for good. Take the function off its bus before. Closing twice is
    * safe.
    */
