@@ -1331,6 +1331,15 @@ final class DeviceControl {
     }
   }
 
+  /** Ends what a transport has begun whose construction failed. */
+  void abandon() {
+    synchronized (lock) {
+      closed = true;
+    }
+    subscription.remove();
+    closeEvents();
+  }
+
   /** Ends all, for good. */
   void close() {
     reset();

@@ -80,7 +80,7 @@ public final class VirtioPci implements AutoCloseable {
     try {
       function = makeFunction(builder);
     } catch (RuntimeException e) {
-      control.close();
+      control.abandon();
       throw e;
     }
     msix = function.msix().orElse(null);
