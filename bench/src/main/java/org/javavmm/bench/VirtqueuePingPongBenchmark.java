@@ -92,7 +92,7 @@ public class VirtqueuePingPongBenchmark {
   public void roundTrip() {
     driver.offer(List.of(Buffer.readable(Guest.BASE + 0x1000, 8)));
     driver.expose();
-    while (driver.collect().isEmpty()) {
+    while (driver.poll().isEmpty()) {
       Thread.onSpinWait();
     }
   }

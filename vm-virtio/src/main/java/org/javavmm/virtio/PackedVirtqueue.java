@@ -326,14 +326,14 @@ public final class PackedVirtqueue extends Virtqueue {
     long firstWord = 0;
     boolean any = false;
     Request end = null;
-    for (Request r = first; r != null && r.completed >= 0; r = r.after) {
+    for (Request r = first(); r != null && r.completed >= 0; r = after(r)) {
       descriptors += r.descriptors;
       at += r.descriptors;
       if (at >= size) {
         at -= size;
         wrap ^= 1;
       }
-      Request after = r.after;
+      Request after = after(r);
       if (after == null || after.completed < 0 || r.completed != r.writable) {
         long used = used(r, r.completed, batchWrap);
         if (any) {
@@ -355,7 +355,7 @@ public final class PackedVirtqueue extends Virtqueue {
     stagedWrap = wrap;
     stagedDescriptors = descriptors;
     shown();
-    for (Request r = first; r != null && r != end; r = first) {
+    for (Request r = first(); r != null && r != end; r = first()) {
       drop(r);
     }
   }
@@ -403,7 +403,7 @@ public final class PackedVirtqueue extends Virtqueue {
 
   @Override
   void checkPublished() {
-    Request r = first;
+    Request r = first();
     if (stagedDescriptors != 0 || (r != null && r.completed >= 0)) {
       throw new IllegalStateException("requests are staged and not published");
     }

@@ -3,7 +3,6 @@ package org.javavmm.virtio;
 
 import java.util.Arrays;
 import java.util.Objects;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A chain of descriptors that the driver made available, checked wholly when it was taken: the
@@ -46,13 +45,17 @@ public final class Request {
   /** With in-order use: what was written, once it is complete; otherwise -1. */
   long completed = -1;
 
-  /** Neighbours in the list of requests taken and not used, in the order taken. */
-  @Nullable Request before;
+  /** Its place among the queue's requests. */
+  final int index;
 
-  @Nullable Request after;
+  /** Its neighbours in the list of requests taken and not used, in the order taken. */
+  int before;
 
-  Request(Virtqueue queue) {
+  int after;
+
+  Request(Virtqueue queue, int index) {
     this.queue = queue;
+    this.index = index;
     this.reader = new RequestReader(this);
     this.writer = new RequestWriter(this);
   }

@@ -241,9 +241,9 @@ public final class SplitVirtqueue extends Virtqueue {
     int index = usedIndex;
     int batch = index;
     Request end = null;
-    for (Request r = first; r != null && r.completed >= 0; r = r.after) {
+    for (Request r = first(); r != null && r.completed >= 0; r = after(r)) {
       index = (index + 1) & 0xffff;
-      Request after = r.after;
+      Request after = after(r);
       if (after == null || after.completed < 0 || r.completed != r.writable) {
         putElement(batch, r, r.completed);
         batch = index;
@@ -255,7 +255,7 @@ public final class SplitVirtqueue extends Virtqueue {
     }
     showIndex(index);
     stagedIndex = index;
-    for (Request r = first; r != null && r != end; r = first) {
+    for (Request r = first(); r != null && r != end; r = first()) {
       inFlight[r.head] = false;
       release(r);
     }
@@ -302,7 +302,7 @@ public final class SplitVirtqueue extends Virtqueue {
 
   @Override
   void checkPublished() {
-    Request r = first;
+    Request r = first();
     if (stagedIndex != usedIndex || (r != null && r.completed >= 0)) {
       throw new IllegalStateException("requests are staged and not published");
     }

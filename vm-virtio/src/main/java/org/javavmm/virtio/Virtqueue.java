@@ -75,15 +75,23 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
   /** Where a descriptor is put together that lies across the border of two regions. */
   private final byte[] scratch = new byte[8];
 
-  /** Requests not in use: a stack. */
-  private Request[] pool = new Request[8];
+  /** No request. */
+  static final int NONE = -1;
+
+  /** All requests there are; they name each other by their index, for a reference costs more. */
+  private Request[] requests = new Request[8];
+
+  private int made;
+
+  /** Those not in use: a stack. */
+  private int[] pool = new int[8];
 
   private int pooled;
 
-  /** The requests taken and not used, in the order taken. */
-  @Nullable Request first;
+  /** The first and last of those taken and not used, in the order taken. */
+  private int first = NONE;
 
-  private @Nullable Request last;
+  private int last = NONE;
 
   /** What the last take found. */
   private @Nullable Request current;
@@ -275,49 +283,59 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
   }
 
   private void append(Request r) {
-    Request l = last;
+    int l = last;
     r.before = l;
-    r.after = null;
-    if (l == null) {
-      first = r;
+    r.after = NONE;
+    if (l == NONE) {
+      first = r.index;
     } else {
-      l.after = r;
+      requests[l].after = r.index;
     }
-    last = r;
+    last = r.index;
+  }
+
+  /** The oldest request taken and not used. */
+  final @Nullable Request first() {
+    return first == NONE ? null : requests[first];
+  }
+
+  /** The one taken after another. */
+  final @Nullable Request after(Request r) {
+    return r.after == NONE ? null : requests[r.after];
   }
 
   /** The request that the next chain is read into; it stays in the pool until it is found. */
   final Request spare() {
     if (pooled == 0) {
-      pool[0] = new Request(this);
+      if (made == requests.length) {
+        requests = Arrays.copyOf(requests, made * 2);
+        pool = new int[made * 2];
+      }
+      requests[made] = new Request(this, made);
+      pool[0] = made++;
       pooled = 1;
     }
-    return pool[pooled - 1];
+    return requests[pool[pooled - 1]];
   }
 
   /** Takes a request out of the list, and back into the pool. */
   final void release(Request r) {
-    Request b = r.before;
-    Request a = r.after;
-    if (b == null) {
+    int b = r.before;
+    int a = r.after;
+    if (b == NONE) {
       first = a;
     } else {
-      b.after = a;
+      requests[b].after = a;
     }
-    if (a == null) {
+    if (a == NONE) {
       last = b;
     } else {
-      a.before = b;
+      requests[a].before = b;
     }
-    r.before = null;
-    r.after = null;
     if (r.held) {
       r.end();
     }
-    if (pooled == pool.length) {
-      pool = Arrays.copyOf(pool, pooled * 2);
-    }
-    pool[pooled++] = r;
+    pool[pooled++] = r.index;
   }
 
   private QueueFault areaFault(GuestMemoryException e) {
@@ -464,7 +482,7 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
   /** {@return the requests taken and not completed, in the order taken; a new list} */
   public final List<Request> held() {
     List<Request> held = new ArrayList<>();
-    for (Request r = first; r != null; r = r.after) {
+    for (Request r = first(); r != null; r = after(r)) {
       if (r.held) {
         held.add(r);
       }
@@ -733,7 +751,7 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
     }
     checkPublished();
     List<QueueState.InFlight> inFlight = new ArrayList<>();
-    for (Request r = first; r != null; r = r.after) {
+    for (Request r = first(); r != null; r = after(r)) {
       List<QueueState.Part> parts = new ArrayList<>();
       for (int i = 0; i < r.parts; i++) {
         parts.add(new QueueState.Part(r.addresses[i], r.lengths[i], i >= r.readableParts));
@@ -865,11 +883,11 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
   public final void reset() {
     reset = true;
     current = null;
-    for (Request r = first; r != null; r = r.after) {
+    for (Request r = first(); r != null; r = after(r)) {
       r.end();
     }
-    first = null;
-    last = null;
+    first = NONE;
+    last = NONE;
   }
 
   /** {@return whether {@link #reset} was called} */

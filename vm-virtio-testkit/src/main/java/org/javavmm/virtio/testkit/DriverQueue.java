@@ -117,16 +117,28 @@ public abstract sealed class DriverQueue permits SplitDriver, PackedDriver {
   // ---- collecting --------------------------------------------------------------------------
 
   /**
+   * Takes back what the device has returned, in the order it did, and looks whether all else is as
+   * it was ({@link #verify}).
+   *
+   * @return as {@link #poll}
+   * @throws AssertionError if the device broke a rule
+   */
+  public final List<Used> collect() {
+    List<Used> found = poll();
+    verify();
+    return found;
+  }
+
+  /**
    * Takes back what the device has returned, in the order it did; with in-order use, one for each
-   * chain of a batch, those left out with all that was writable.
+   * chain of a batch, those left out with all that was writable. The device may be at work.
    *
    * @return what it returned
    * @throws AssertionError if the device broke a rule
    */
-  public final List<Used> collect() {
+  public final List<Used> poll() {
     List<Used> found = new ArrayList<>();
     collect(found);
-    verify();
     return found;
   }
 
@@ -136,7 +148,8 @@ public abstract sealed class DriverQueue permits SplitDriver, PackedDriver {
   public abstract int inFlight();
 
   /**
-   * Checks that what belongs to the driver is as the driver wrote it.
+   * Checks that what belongs to the driver is as the driver wrote it. The device must be at rest,
+   * with nothing staged.
    *
    * @throws AssertionError if it is not
    */

@@ -101,7 +101,7 @@ class VirtqueueTest {
         for (int i = 0; i < 3; i++) {
           assertTrue(f.queue.stage(f.take(), i));
           assertFalse(f.queue.request().isHeld());
-          assertEquals(List.of(), collectOnly(f.driver));
+          assertEquals(List.of(), f.driver.poll());
         }
         assertFalse(f.queue.needsNotification());
         assertThrows(IllegalStateException.class, f.queue::save);
@@ -110,12 +110,6 @@ class VirtqueueTest {
         assertEquals(all, f.driver.collect());
       }
     }
-  }
-
-  private static List<Used> collectOnly(DriverQueue driver) {
-    List<Used> found = new ArrayList<>();
-    driver.collect(found);
-    return found;
   }
 
   @ParameterizedTest
