@@ -38,6 +38,12 @@ class SeedsTest {
     checkFile("VirtqueueFuzzTestInputs/rings", seed.fileName(), seed.bytes());
   }
 
+  @ParameterizedTest
+  @EnumSource
+  void registerSeedIsInTheCorpus(RegisterSeed seed) throws Exception {
+    checkFile("RegisterFuzzTestInputs/registers", seed.fileName(), seed.bytes());
+  }
+
   @Test
   void someSeedsLoadAndSomeDoNot() throws Exception {
     Set<BzImageSeed> loaded = new TreeSet<>();
