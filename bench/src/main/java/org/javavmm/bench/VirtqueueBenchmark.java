@@ -250,8 +250,8 @@ public class VirtqueueBenchmark {
   }
 
   /**
-   * A full round: a chain of four descriptors is taken, its buffers looked at, returned, and whether
-   * to notify decided.
+   * A full round: a chain of four descriptors is taken, its buffers looked at, returned, and
+   * whether to notify decided.
    *
    * @param hole takes the buffers
    */

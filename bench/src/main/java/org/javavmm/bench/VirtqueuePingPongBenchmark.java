@@ -63,16 +63,15 @@ public class VirtqueuePingPongBenchmark {
     device =
         Thread.ofPlatform()
             .daemon()
-            .start(
-                () -> {
-                  while (!stop) {
-                    if (queue.take() == Taken.REQUEST) {
-                      queue.complete(queue.request());
-                    } else {
-                      Thread.onSpinWait();
-                    }
-                  }
-                });
+            .start(() -> {
+              while (!stop) {
+                if (queue.take() == Taken.REQUEST) {
+                  queue.complete(queue.request());
+                } else {
+                  Thread.onSpinWait();
+                }
+              }
+            });
   }
 
   /**

@@ -19,8 +19,9 @@ import org.jspecify.annotations.Nullable;
  * check them and to copy: an invalidation in between can end it in the middle, with a fault.
  *
  * <p>Scalars, and copies between a buffer and a range that one kept translation covers, allocate
- * nothing, nor does {@link #allows} of such a range. Other ranges cost a question to the IOMMU for each translation, and a few objects: a
- * device bounds the length of what the guest asks for before it asks here.
+ * nothing, nor does {@link #allows} of such a range. Other ranges cost a question to the IOMMU for
+ * each translation, and a few objects: a device bounds the length of what the guest asks for before
+ * it asks here.
  */
 public final class IommuView extends AddressSpace {
   private final GuestMemory memory;

@@ -1191,7 +1191,7 @@ final class DeviceControl {
           ctx != null && (status & (DeviceStatus.NEEDS_RESET | DeviceStatus.FAILED)) == 0;
       out.putInt(ctx != null && ctx.isConfigHeld() ? 1 : 0);
       for (int q = 0; q < setups.length; q++) {
-        Virtqueue queue = works ? ctx.queueOrNull(q) : null;
+        Virtqueue queue = ctx != null && works ? ctx.queueOrNull(q) : null;
         out.putInt(queue == null ? 0 : 1);
         if (queue != null) {
           StateCodec.put(out, queue.save());

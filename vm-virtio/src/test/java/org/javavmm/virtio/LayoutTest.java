@@ -21,8 +21,7 @@ class LayoutTest {
     assertEquals(5, PackedDescriptorLayout.checkQueueSize(5));
     assertEquals(
         "size=5 is not a power of two in 1..32768",
-        assertThrows(
-                IllegalArgumentException.class, () -> SplitDescriptorLayout.checkQueueSize(5))
+        assertThrows(IllegalArgumentException.class, () -> SplitDescriptorLayout.checkQueueSize(5))
             .getMessage());
     assertEquals(
         "size=32769 is not in 1..32768",

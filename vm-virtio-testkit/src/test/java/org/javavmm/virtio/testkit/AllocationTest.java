@@ -55,9 +55,7 @@ class AllocationTest {
       long base = iommu ? 0x100_0000 : 0;
       QueueConfig config =
           DriverQueue.layout(
-              base + Fixture.RINGS,
-              SIZE,
-              features | (packed ? Fixture.PACKED : Fixture.VERSION_1));
+              base + Fixture.RINGS, SIZE, features | (packed ? Fixture.PACKED : Fixture.VERSION_1));
       DriverQueue driver = DriverQueue.create(space, config);
       Virtqueue queue = Virtqueue.activate(space, config);
       long data = base + Fixture.DATA;
@@ -126,11 +124,7 @@ class AllocationTest {
         if (indirect) {
           for (int k = 0; k < 4; k++) {
             packed.descriptorAt(
-                table + 16L * k,
-                data + 64L * k,
-                k == 0 ? 20 : k == 1 ? 12 : 16,
-                0,
-                k < 2 ? 0 : 2);
+                table + 16L * k, data + 64L * k, k == 0 ? 20 : k == 1 ? 12 : 16, 0, k < 2 ? 0 : 2);
           }
           packed.descriptor(slot % SIZE, table, 64, 0, flags | 4);
         } else {
@@ -152,8 +146,7 @@ class AllocationTest {
     boolean packed = format.equals("packed");
     try (GuestMemory memory = Fixture.memory()) {
       QueueConfig config =
-          DriverQueue.layout(
-              Fixture.RINGS, SIZE, packed ? Fixture.PACKED : Fixture.VERSION_1);
+          DriverQueue.layout(Fixture.RINGS, SIZE, packed ? Fixture.PACKED : Fixture.VERSION_1);
       DriverQueue driver = DriverQueue.create(memory, config);
       Virtqueue queue = Virtqueue.activate(memory, config);
       Request[] held = new Request[SIZE];

@@ -7,7 +7,6 @@ import static org.javavmm.virtio.testkit.Fixture.DATA;
 import static org.javavmm.virtio.testkit.Fixture.MEMORY_END;
 import static org.javavmm.virtio.testkit.Fixture.PACKED;
 import static org.javavmm.virtio.testkit.Fixture.READ_ONLY;
-import static org.javavmm.virtio.testkit.Fixture.RINGS;
 import static org.javavmm.virtio.testkit.Fixture.TABLES;
 import static org.javavmm.virtio.testkit.Fixture.VERSION_1;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -21,9 +20,9 @@ import org.javavmm.memory.GuestMemory;
 import org.javavmm.memory.GuestRegion;
 import org.javavmm.memory.RegionSpec;
 import org.javavmm.virtio.QueueConfig;
+import org.javavmm.virtio.QueueFault.Area;
 import org.javavmm.virtio.QueueFaultException;
 import org.javavmm.virtio.QueueSetup;
-import org.javavmm.virtio.QueueFault.Area;
 import org.javavmm.virtio.Request;
 import org.javavmm.virtio.RingFeatures;
 import org.javavmm.virtio.Taken;
@@ -89,8 +88,7 @@ class QueueFaultTest {
         "device area 0x2002 is not a multiple of 4",
         new QueueConfig(8, 0, 0x1000, 0x2002, VERSION_1));
     refused(
-        "driver area 0x1002 is not a multiple of 4",
-        new QueueConfig(8, 0, 0x1002, 0x2000, PACKED));
+        "driver area 0x1002 is not a multiple of 4", new QueueConfig(8, 0, 0x1002, 0x2000, PACKED));
   }
 
   @Test
@@ -147,8 +145,7 @@ class QueueFaultTest {
     assertFalse(setup.isReady());
     setup.size(512);
     setup.ready(true);
-    QueueFaultException e =
-        assertThrows(QueueFaultException.class, () -> setup.config(VERSION_1));
+    QueueFaultException e = assertThrows(QueueFaultException.class, () -> setup.config(VERSION_1));
     assertEquals("queue size 512 is more than 256", e.getMessage());
     assertThrows(IllegalArgumentException.class, () -> new QueueSetup(0));
   }
@@ -284,8 +281,7 @@ class QueueFaultTest {
   void indirectWithNext() throws Exception {
     try (Fixture f = new Fixture(8, FEATURES)) {
       f.split().descriptor(0, TABLES, 16, INDIRECT | NEXT, 1);
-      assertEquals(
-          "chain 0, descriptor 0: INDIRECT in a list linked by NEXT, flags=0x5", split(f));
+      assertEquals("chain 0, descriptor 0: INDIRECT in a list linked by NEXT, flags=0x5", split(f));
       passedOver(f);
     }
   }
@@ -452,7 +448,9 @@ class QueueFaultTest {
     }
   }
 
-  /** The specification does not forbid them; nothing of them is accessed, so nothing can be wrong. */
+  /**
+   * The specification does not forbid them; nothing of them is accessed, so nothing can be wrong.
+   */
   @Test
   void buffersOfLengthZeroAreNoBuffers() throws Exception {
     for (long features : new long[] {FEATURES, PACKED_FEATURES}) {
@@ -608,11 +606,10 @@ class QueueFaultTest {
       driver.expose();
       GuestRegion data = memory.regions().getLast();
       Taken ended =
-          queue.process(
-              (q, r) -> {
-                memory.removeRegion(data);
-                r.reader().getLong();
-              });
+          queue.process((q, r) -> {
+            memory.removeRegion(data);
+            r.reader().getLong();
+          });
       assertEquals(Taken.FAULT, ended);
       assertEquals(
           "chain 0: 0x200000 went away: reading 8 bytes: END_OF_MEMORY",
@@ -627,27 +624,25 @@ class QueueFaultTest {
     try (Fixture f = new Fixture(8, features)) {
       int[] served = {0};
       Taken ended =
-          f.queue.process(
-              (q, r) -> {
-                served[0]++;
-                assertTrue(q.complete(r));
-                // A driver that is never at rest.
-                f.driver.collect();
-                f.driver.offer(Collections.nCopies(3, readable(DATA, 1)));
-                f.driver.expose();
-              });
+          f.queue.process((q, r) -> {
+            served[0]++;
+            assertTrue(q.complete(r));
+            // A driver that is never at rest.
+            f.driver.collect();
+            f.driver.offer(Collections.nCopies(3, readable(DATA, 1)));
+            f.driver.expose();
+          });
       assertEquals(Taken.EMPTY, ended);
       f.driver.offer(List.of(readable(DATA, 1)));
       f.driver.expose();
       ended =
-          f.queue.process(
-              (q, r) -> {
-                served[0]++;
-                assertTrue(q.complete(r));
-                f.driver.collect();
-                f.driver.offer(Collections.nCopies(3, readable(DATA, 1)));
-                f.driver.expose();
-              });
+          f.queue.process((q, r) -> {
+            served[0]++;
+            assertTrue(q.complete(r));
+            f.driver.collect();
+            f.driver.offer(Collections.nCopies(3, readable(DATA, 1)));
+            f.driver.expose();
+          });
       assertEquals(Taken.REQUEST, ended);
       assertEquals(8, served[0]);
     }

@@ -259,8 +259,7 @@ class RequestTest {
       Request in = queue.request();
       RequestWriter status = new RequestWriter();
       in.writer().splitAt(in.writable() - 1, status);
-      assertThrows(
-          IllegalArgumentException.class, () -> in.writer().collect(vector, 201));
+      assertThrows(IllegalArgumentException.class, () -> in.writer().collect(vector, 201));
       in.writer().collect(vector, 200);
       vector.readFully(file.fd(), 0);
       vector.clear();

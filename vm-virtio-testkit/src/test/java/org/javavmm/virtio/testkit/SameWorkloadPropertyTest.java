@@ -24,7 +24,9 @@ import org.javavmm.virtio.Request;
 import org.javavmm.virtio.RingFeatures;
 import org.javavmm.virtio.Taken;
 
-/** The same work over every kind of ring: the device sees the same, and the driver gets the same. */
+/**
+ * The same work over every kind of ring: the device sees the same, and the driver gets the same.
+ */
 class SameWorkloadPropertyTest {
   /** A request: what is asked, how much may be answered, how both are cut, and what is answered. */
   record Work(int number, List<Integer> readable, List<Integer> writable, int answer) {}
@@ -78,8 +80,7 @@ class SameWorkloadPropertyTest {
   }
 
   /** What the device read and what the driver got, by request. */
-  private static List<String> run(List<Work> works, Way way, int size, long seed)
-      throws Exception {
+  private static List<String> run(List<Work> works, Way way, int size, long seed) throws Exception {
     SplittableRandom random = new SplittableRandom(seed);
     String[] log = new String[works.size()];
     try (Fixture f = new Fixture(size, way.features)) {
@@ -127,8 +128,13 @@ class SameWorkloadPropertyTest {
           int n = offered.get(served++);
           byte[] asked = new byte[(int) r.readable()];
           r.reader().read(asked, 0, asked.length);
-          log[n] = "asked " + new String(asked, ISO_8859_1)
-              + " of " + r.readable() + ", " + r.writable();
+          log[n] =
+              "asked "
+                  + new String(asked, ISO_8859_1)
+                  + " of "
+                  + r.readable()
+                  + ", "
+                  + r.writable();
           held.add(r);
           heldNumbers.add(n);
         }

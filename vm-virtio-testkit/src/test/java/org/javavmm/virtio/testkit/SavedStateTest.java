@@ -115,7 +115,7 @@ class SavedStateTest {
       int id = queue.offer(List.of(readable(DATA, 1)));
       queue.expose();
       n.driver.notify(0);
-      TransportDriver.await(() -> queue.collect().equals(List.of(new Used(id, 0))), "used");
+      TransportDriver.await(() -> queue.poll().equals(List.of(new Used(id, 0))), "used");
       IllegalStateException e =
           assertThrows(IllegalStateException.class, () -> restore(n, state));
       assertEquals("test0 is in use: status=0xf", e.getMessage());

@@ -76,7 +76,7 @@ class TransportTest {
     List<Used> used = new ArrayList<>();
     TransportDriver.await(
         () -> {
-          used.addAll(queue.collect());
+          used.addAll(queue.poll());
           return !used.isEmpty();
         },
         "nothing was used");
@@ -199,7 +199,7 @@ class TransportTest {
           List<Used> all = new ArrayList<>();
           TransportDriver.await(
               () -> {
-                all.addAll(queues[0].collect());
+                all.addAll(queues[0].poll());
                 return all.size() == 2;
               },
               "both are used");

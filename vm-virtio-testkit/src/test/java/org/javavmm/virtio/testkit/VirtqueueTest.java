@@ -81,8 +81,7 @@ class VirtqueueTest {
         assertTrue(f.queue.complete(first, 1));
         assertEquals(List.of(second), f.queue.held());
         assertTrue(f.queue.complete(second, 2));
-        assertEquals(
-            List.of(new Used(c, 3), new Used(a, 1), new Used(b, 2)), f.driver.collect());
+        assertEquals(List.of(new Used(c, 3), new Used(a, 1), new Used(b, 2)), f.driver.collect());
       }
     }
   }
@@ -144,8 +143,7 @@ class VirtqueueTest {
   }
 
   private static void assertMessage(String message, Runnable action) {
-    assertEquals(
-        message, assertThrows(IllegalArgumentException.class, action::run).getMessage());
+    assertEquals(message, assertThrows(IllegalArgumentException.class, action::run).getMessage());
   }
 
   @Test
@@ -156,8 +154,7 @@ class VirtqueueTest {
       int whole = f.split().offerIndirect(buffers, TABLES);
       int mixed =
           f.split()
-              .offerMixed(
-                  List.of(readable(DATA, 2), readable(DATA + 2, 2)), buffers, TABLES + 256);
+              .offerMixed(List.of(readable(DATA, 2), readable(DATA + 2, 2)), buffers, TABLES + 256);
       f.driver.expose();
       Request r = f.take();
       assertEquals(whole, r.id());
@@ -191,7 +188,8 @@ class VirtqueueTest {
         assertEquals(List.of(a, b), List.of(first.id(), second.id()));
         assertEquals(List.of(4L, 5L), List.of(first.readable(), first.writable()));
         assertEquals(List.of(6L, 7L), List.of(second.readable(), second.writable()));
-        assertEquals(List.of(DATA, DATA + 6), List.of(second.partAddress(0), second.partAddress(1)));
+        assertEquals(
+            List.of(DATA, DATA + 6), List.of(second.partAddress(0), second.partAddress(1)));
         assertTrue(f.queue.complete(second, 7));
         assertTrue(f.queue.complete(first, 0));
         assertEquals(List.of(new Used(b, 7), new Used(a, 0)), f.driver.collect());
@@ -424,15 +422,14 @@ class VirtqueueTest {
       f.driver.expose();
       int[] served = {0};
       Taken ended =
-          f.queue.process(
-              (q, r) -> {
-                if (served[0]++ < 2) {
-                  f.driver.offer(one);
-                  f.driver.expose();
-                }
-                assertTrue(q.complete(r));
-                f.driver.collect();
-              });
+          f.queue.process((q, r) -> {
+            if (served[0]++ < 2) {
+              f.driver.offer(one);
+              f.driver.expose();
+            }
+            assertTrue(q.complete(r));
+            f.driver.collect();
+          });
       assertEquals(Taken.EMPTY, ended);
       assertEquals(3, served[0]);
       f.driver.offer(one);
@@ -526,7 +523,8 @@ class VirtqueueTest {
       assertTrue(queue.complete(queue.request()));
       List<Used> used = f.driver.collect();
       assertTrue(
-          used.containsAll(List.of(new Used(a, 4), new Used(b, 4), new Used(c, 0))), () -> "" + used);
+          used.containsAll(List.of(new Used(a, 4), new Used(b, 4), new Used(c, 0))),
+          () -> "" + used);
       assertEquals(3, used.size());
       assertEquals(78, f.memory.getInt(DATA + 8));
     }
@@ -547,10 +545,7 @@ class VirtqueueTest {
       refused(f, "nextUsed=1 is not 0, the ring's used index", split(1, 1));
       refused(
           f, "nextAvail=3 is not at most 8 behind 2, the ring's available index", split(3, 0, one));
-      refused(
-          f,
-          "inFlight.size=1 is not 2, nextAvail - nextUsed, and at most 8",
-          split(2, 0, one));
+      refused(f, "inFlight.size=1 is not 2, nextAvail - nextUsed, and at most 8", split(2, 0, one));
       refused(f, "inFlight[0].head=8 is not below 8", split(1, 0, in(8, 8, 1, one.parts(), -1)));
       refused(f, "inFlight[0].id=1 is not 0, the head", split(1, 0, in(0, 1, 1, one.parts(), -1)));
       refused(
@@ -570,9 +565,7 @@ class VirtqueueTest {
           f,
           "inFlight[0].parts=9 is not at most 8",
           split(
-              1,
-              0,
-              in(0, 0, 1, Collections.nCopies(9, new QueueState.Part(DATA, 1, false)), -1)));
+              1, 0, in(0, 0, 1, Collections.nCopies(9, new QueueState.Part(DATA, 1, false)), -1)));
       refused(
           f,
           "inFlight[0].parts[1].writable=0 is not 1, as that of a part before it",
@@ -583,8 +576,7 @@ class VirtqueueTest {
                   0,
                   0,
                   1,
-                  List.of(
-                      new QueueState.Part(DATA, 1, true), new QueueState.Part(DATA, 1, false)),
+                  List.of(new QueueState.Part(DATA, 1, true), new QueueState.Part(DATA, 1, false)),
                   -1)));
       QueueFaultException e =
           assertThrows(
@@ -593,8 +585,7 @@ class VirtqueueTest {
                   Virtqueue.restore(
                       f.memory,
                       f.config,
-                      split(
-                          1, 0, in(0, 0, 1, List.of(new QueueState.Part(-8, 4, true)), -1))));
+                      split(1, 0, in(0, 0, 1, List.of(new QueueState.Part(-8, 4, true)), -1))));
       assertEquals(
           "chain 0, descriptor 0: buffer at 0xfffffffffffffff8: writing 4 bytes: END_OF_MEMORY",
           e.getMessage());
@@ -613,8 +604,7 @@ class VirtqueueTest {
 
   private static void refused(Fixture f, String message, QueueState state) {
     QueueFaultException e =
-        assertThrows(
-            QueueFaultException.class, () -> Virtqueue.restore(f.memory, f.config, state));
+        assertThrows(QueueFaultException.class, () -> Virtqueue.restore(f.memory, f.config, state));
     assertEquals("saved queue state: " + message, e.getMessage());
   }
 
