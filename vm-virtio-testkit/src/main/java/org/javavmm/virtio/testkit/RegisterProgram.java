@@ -223,7 +223,12 @@ public final class RegisterProgram implements AutoCloseable {
         model.queueSize(size);
       }
       case 6 -> {
-        Area area = Area.values()[next() % 3];
+        Area area =
+            switch (next() % 3) {
+              case 0 -> Area.DESCRIPTOR;
+              case 1 -> Area.DRIVER;
+              default -> Area.DEVICE;
+            };
         int value = next() % 8 * 0x400 + OFFSETS[next() % OFFSETS.length];
         boolean upper = next() % 8 == 0;
         address(driver, model, area, upper, upper ? value & 1 : value);
