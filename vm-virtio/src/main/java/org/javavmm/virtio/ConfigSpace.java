@@ -190,7 +190,9 @@ public final class ConfigSpace {
     return state;
   }
 
-  /** Takes over what was saved; the length was checked. What the guest may have read has changed. */
+  /**
+   * Takes over what was saved; the length was checked. What the guest may have read has changed.
+   */
   synchronized void restore(byte[] state) {
     System.arraycopy(state, 0, current, 0, current.length);
     System.arraycopy(state, 0, visible, 0, visible.length);

@@ -14,9 +14,9 @@ import org.jspecify.annotations.Nullable;
  * VirtioDevice#reset}. Afterwards it is dead: it gives no queue and notifies nobody, so that what a
  * device forgot to stop cannot disturb the next activation.
  *
- * <p>{@link #notifyQueue}, {@link #notifyConfig}, {@link #kick} and {@link #fail} are for any thread;
- * queues, and with them {@link #serve}, for the event loop's. Notifying takes no lock and allocates
- * nothing.
+ * <p>{@link #notifyQueue}, {@link #notifyConfig}, {@link #kick} and {@link #fail} are for any
+ * thread; queues, and with them {@link #serve}, for the event loop's. Notifying takes no lock and
+ * allocates nothing.
  */
 public final class DeviceContext {
   // One word: whether notifications may be sent, and how many threads are sending one.

@@ -14,7 +14,6 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import org.javavmm.event.EventLoop;
 import org.javavmm.event.Subscriber;
@@ -32,16 +31,16 @@ import org.jspecify.annotations.Nullable;
  * state permits, feature negotiation, the queues' registers, activation, reset, suspension, pause,
  * and the life of the device on its event loop.
  *
- * <p><b>Two sides.</b> vCPU threads write registers, several at a time; that takes {@link #lock} for
- * a few field accesses. The device runs on the loop's thread. What has to happen there is a {@link
- * Job}: jobs run one after the other, each after the queues it names were drained, so that a reset
- * never overtakes an activation and no device sees two of them at once. Notifying, in either
+ * <p><b>Two sides.</b> vCPU threads write registers, several at a time; that takes {@link #lock}
+ * for a few field accesses. The device runs on the loop's thread. What has to happen there is a
+ * {@link Job}: jobs run one after the other, each after the queues it names were drained, so that a
+ * reset never overtakes an activation and no device sees two of them at once. Notifying, in either
  * direction, takes no lock: a notification of the driver signals an eventfd, one of the device goes
  * through the gate of its {@link DeviceContext}.
  *
- * <p><b>Reset.</b> The write of 0 closes the device for other writes and posts a job; status goes on
- * to read what it was. The job drains the queues, resets the device, ends the queues and closes the
- * context, after which nobody touches queue memory or notifies; only then status reads 0. The
+ * <p><b>Reset.</b> The write of 0 closes the device for other writes and posts a job; status goes
+ * on to read what it was. The job drains the queues, resets the device, ends the queues and closes
+ * the context, after which nobody touches queue memory or notifies; only then status reads 0. The
  * writing thread waits for that, for {@link #WAIT_NANOS} at most, because drivers of virtio-mmio do
  * not poll; the bound is for a loop whose thread waits for that vCPU. Jobs that wait for the
  * driver's sake (queue reset, suspension) do the same.
@@ -733,7 +732,9 @@ final class DeviceControl {
         && ctx.queueOrNull(queue) != null;
   }
 
-  /** Has a job done on the loop's thread: now if that is this one and the device is not in a call. */
+  /**
+   * Has a job done on the loop's thread: now if that is this one and the device is not in a call.
+   */
   private void submit(Job job) {
     Runnable enqueue =
         () -> {
@@ -1205,11 +1206,10 @@ final class DeviceControl {
   /** Takes over what was saved, on a new device, which is paused then. */
   void restore(byte[] state) {
     boolean _ =
-        run(
-            () -> {
-              restoreNow(state);
-              return true;
-            });
+        run(() -> {
+          restoreNow(state);
+          return true;
+        });
   }
 
   private void restoreNow(byte[] state) throws Exception {
@@ -1243,14 +1243,17 @@ final class DeviceControl {
       }
       if (ready && (newStatus & DeviceStatus.FEATURES_OK) == 0) {
         throw new IllegalArgumentException(
-            name + ": saved queue " + q + " is ready in status=0x" + Integer.toHexString(newStatus));
+            name
+                + ": saved queue "
+                + q
+                + " is ready in status=0x"
+                + Integer.toHexString(newStatus));
       }
       made[q].ready(ready);
     }
     boolean held = in.getInt("whether a notification is held", 1) == 1;
     boolean begun = (newStatus & (DeviceStatus.DRIVER_OK | DeviceStatus.SUSPEND)) != 0;
-    boolean works =
-        begun && (newStatus & (DeviceStatus.NEEDS_RESET | DeviceStatus.FAILED)) == 0;
+    boolean works = begun && (newStatus & (DeviceStatus.NEEDS_RESET | DeviceStatus.FAILED)) == 0;
     DeviceContext ctx = begun ? new DeviceContext(this, newFeatures, made.length, true) : null;
     for (int q = 0; q < made.length; q++) {
       boolean present = in.getInt("whether queue " + q + " is there", 1) == 1;
@@ -1261,8 +1264,7 @@ final class DeviceControl {
       if (present && ctx != null) {
         QueueState queue = StateCodec.getQueue(in, made[q].size());
         try {
-          ctx.setQueue(
-              q, Virtqueue.restore(memory, made[q].config(newFeatures.low()), queue));
+          ctx.setQueue(q, Virtqueue.restore(memory, made[q].config(newFeatures.low()), queue));
         } catch (QueueFaultException e) {
           throw new IllegalArgumentException(
               name + ": saved queue " + q + ": " + e.getMessage(), e);
@@ -1354,8 +1356,17 @@ final class DeviceControl {
   @Override
   public String toString() {
     synchronized (lock) {
-      return name + " type=" + device.deviceId() + " status=0x" + Integer.toHexString(status)
-          + " offered=" + offered + " driver=" + driverFeatures + " queues=" + setups.length;
+      return name
+          + " type="
+          + device.deviceId()
+          + " status=0x"
+          + Integer.toHexString(status)
+          + " offered="
+          + offered
+          + " driver="
+          + driverFeatures
+          + " queues="
+          + setups.length;
     }
   }
 }

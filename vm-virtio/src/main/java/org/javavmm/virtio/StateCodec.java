@@ -74,8 +74,7 @@ final class StateCodec {
       int value = getInt();
       if (value < 0 || value > limit) {
         throw new IllegalArgumentException(
-            "%s: saved %s=%d is not in 0..%d"
-                .formatted(name, field, value & 0xffff_ffffL, limit));
+            "%s: saved %s=%d is not in 0..%d".formatted(name, field, value & 0xffff_ffffL, limit));
       }
       return value;
     }

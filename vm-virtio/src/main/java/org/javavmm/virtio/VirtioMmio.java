@@ -183,7 +183,8 @@ public final class VirtioMmio implements BusDevice, AutoCloseable {
       synchronized (connected) {
         try {
           if ((features.low() & RingFeatures.NOTIFICATION_DATA) != 0) {
-            connected.add(doorbells.connect(control.kickAllEvent(), DoorbellAddress.mmio(notify, 4)));
+            connected.add(
+                doorbells.connect(control.kickAllEvent(), DoorbellAddress.mmio(notify, 4)));
             return;
           }
           for (int q = 0; q < control.queues(); q++) {
@@ -253,7 +254,8 @@ public final class VirtioMmio implements BusDevice, AutoCloseable {
   }
 
   /**
-   * {@return where the guest sees a shared memory region; empty if there is none of that identifier}
+   * {@return where the guest sees a shared memory region; empty if there is none of that
+   * identifier}
    *
    * @param id the identifier
    */
@@ -301,8 +303,8 @@ public final class VirtioMmio implements BusDevice, AutoCloseable {
   }
 
   /**
-   * {@return the whole state: registers, queues, configuration, interrupts and what the device keeps}
-   * Not the guest's memory. The vCPUs must stand still.
+   * {@return the whole state: registers, queues, configuration, interrupts and what the device
+   * keeps} Not the guest's memory. The vCPUs must stand still.
    *
    * @throws IllegalStateException if the device is not paused, or a queue has requests staged that
    *     are not published

@@ -2,8 +2,8 @@
 package org.javavmm.virtio;
 
 /**
- * The registers of virtio-mmio, version 2, by their offsets in bytes (VIRTIO 1.4 §4.2.2). All are 32
- * bits wide.
+ * The registers of virtio-mmio, version 2, by their offsets in bytes (VIRTIO 1.4 §4.2.2). All are
+ * 32 bits wide.
  */
 public final class VirtioMmioLayout {
   /** R: {@link #MAGIC}. */

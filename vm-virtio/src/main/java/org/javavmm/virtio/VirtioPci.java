@@ -138,8 +138,7 @@ public final class VirtioPci implements AutoCloseable {
     f.capability(structure(VirtioPciLayout.CAP_ISR_CFG, VirtioPciLayout.ISR, 1));
     int configLength = control.config().length();
     if (configLength > 0) {
-      f.capability(
-          structure(VirtioPciLayout.CAP_DEVICE_CFG, VirtioPciLayout.DEVICE, configLength));
+      f.capability(structure(VirtioPciLayout.CAP_DEVICE_CFG, VirtioPciLayout.DEVICE, configLength));
     }
     f.capability(
         PciCapability.vendor(body(VirtioPciLayout.CAP_PCI_CFG, 0, 0, 0, 0, 0))
@@ -357,7 +356,9 @@ public final class VirtioPci implements AutoCloseable {
     }
   }
 
-  /** The vector if it exists and the host has it; else none, which the driver reads (§4.1.5.1.2). */
+  /**
+   * The vector if it exists and the host has it; else none, which the driver reads (§4.1.5.1.2).
+   */
   private int usable(int vector) {
     Msix m = msix;
     return m == null || vector >= m.count() || m.isDead(vector) ? NO_VECTOR : vector;
@@ -366,9 +367,7 @@ public final class VirtioPci implements AutoCloseable {
   /** The window in configuration space to the BARs (§4.1.4.9). */
   private static final class Window implements CapabilityHandler {
     private static boolean isPossible(int bar, long offset, int length) {
-      return bar < 6
-          && (length == 1 || length == 2 || length == 4)
-          && (offset & (length - 1)) == 0;
+      return bar < 6 && (length == 1 || length == 2 || length == 4) && (offset & (length - 1)) == 0;
     }
 
     @Override
@@ -454,8 +453,7 @@ public final class VirtioPci implements AutoCloseable {
     int size = (features.low() & RingFeatures.NOTIFICATION_DATA) != 0 ? 4 : 2;
     try {
       for (int q = 0; q < control.queues(); q++) {
-        long at =
-            mappedAt + VirtioPciLayout.NOTIFY + (long) q * VirtioPciLayout.NOTIFY_MULTIPLIER;
+        long at = mappedAt + VirtioPciLayout.NOTIFY + (long) q * VirtioPciLayout.NOTIFY_MULTIPLIER;
         connected.add(doorbells.connect(control.kickEvent(q), DoorbellAddress.mmio(at, size)));
       }
     } catch (SystemCallException e) {
@@ -616,8 +614,8 @@ public final class VirtioPci implements AutoCloseable {
   }
 
   /**
-   * {@return the whole state: registers, queues, configuration, interrupts and what the device keeps}
-   * Not the guest's memory. The vCPUs must stand still.
+   * {@return the whole state: registers, queues, configuration, interrupts and what the device
+   * keeps} Not the guest's memory. The vCPUs must stand still.
    *
    * @throws IllegalStateException if the device is not paused, or a queue has requests staged that
    *     are not published

@@ -246,8 +246,7 @@ public final class PciDriver extends TransportDriver {
   public long notifyOffset(int queue) {
     Structure structure = find(VirtioPciLayout.CAP_NOTIFY_CFG);
     selectQueue(queue);
-    long multiplier =
-        get(structure.at + VirtioPciLayout.CAP_NOTIFY_MULTIPLIER, 4) & 0xffff_ffffL;
+    long multiplier = get(structure.at + VirtioPciLayout.CAP_NOTIFY_MULTIPLIER, 4) & 0xffff_ffffL;
     return structure.offset + common(VirtioPciLayout.QUEUE_NOTIFY_OFF, 2) * multiplier;
   }
 
@@ -255,8 +254,7 @@ public final class PciDriver extends TransportDriver {
   @Override
   public void notify(int queue) {
     Structure structure = find(VirtioPciLayout.CAP_NOTIFY_CFG);
-    long multiplier =
-        get(structure.at + VirtioPciLayout.CAP_NOTIFY_MULTIPLIER, 4) & 0xffff_ffffL;
+    long multiplier = get(structure.at + VirtioPciLayout.CAP_NOTIFY_MULTIPLIER, 4) & 0xffff_ffffL;
     function.writeBar(structure.bar, structure.offset + queue * multiplier, 2, queue);
   }
 

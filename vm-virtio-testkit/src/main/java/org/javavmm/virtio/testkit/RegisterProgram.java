@@ -380,8 +380,7 @@ public final class RegisterProgram implements AutoCloseable {
 
   private static void check(boolean holds, String what, long expected, long seen) {
     if (!holds) {
-      throw new AssertionError(
-          "%s: expected 0x%x but was 0x%x".formatted(what, expected, seen));
+      throw new AssertionError("%s: expected 0x%x but was 0x%x".formatted(what, expected, seen));
     }
   }
 

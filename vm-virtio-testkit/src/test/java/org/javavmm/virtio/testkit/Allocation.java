@@ -16,6 +16,11 @@ final class Allocation {
 
   private Allocation() {}
 
+  /** The bytes that the calling thread has allocated so far. */
+  static long now() {
+    return THREADS.getCurrentThreadAllocatedBytes();
+  }
+
   /**
    * The bytes that {@code n} steps allocate once the compilers have seen them. They work in the
    * background and may be late on a busy host, so this is the least of several rounds.

@@ -24,7 +24,9 @@ import org.javavmm.virtio.VirtioMmio;
 import org.javavmm.virtio.VirtioPci;
 import org.jspecify.annotations.Nullable;
 
-/** A device behind a transport, without KVM: recorders in the places of doorbells and interrupts. */
+/**
+ * A device behind a transport, without KVM: recorders in the places of doorbells and interrupts.
+ */
 final class Machine implements AutoCloseable {
   enum Kind {
     MMIO,

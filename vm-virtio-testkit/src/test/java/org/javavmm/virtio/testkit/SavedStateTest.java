@@ -83,13 +83,12 @@ class SavedStateTest {
         assertTrue(n.device.context().isRestored());
         assertEquals(
             1,
-            n.onLoop(
-                () -> {
-                  List<Request> held = n.device.context().queue(0).held();
-                  n.device.held.addAll(held);
-                  n.device.completeAll(0);
-                  return held.size();
-                }));
+            n.onLoop(() -> {
+              List<Request> held = n.device.context().queue(0).held();
+              n.device.held.addAll(held);
+              n.device.completeAll(0);
+              return held.size();
+            }));
         assertEquals(0x55, n.memory.getLong(DATA + 8));
         // The driver's side lives in the other memory: look at its used ring there.
         copyMemory(n, m);
@@ -116,8 +115,7 @@ class SavedStateTest {
       queue.expose();
       n.driver.notify(0);
       TransportDriver.await(() -> queue.poll().equals(List.of(new Used(id, 0))), "used");
-      IllegalStateException e =
-          assertThrows(IllegalStateException.class, () -> restore(n, state));
+      IllegalStateException e = assertThrows(IllegalStateException.class, () -> restore(n, state));
       assertEquals("test0 is in use: status=0xf", e.getMessage());
       e =
           assertThrows(
@@ -158,11 +156,7 @@ class SavedStateTest {
     byte[] badStatus = state.clone();
     badStatus[32] = 4;
     assertRefused(kind, ram, badStatus, "test0: saved status=0x4 is not possible");
-    assertRefused(
-        kind,
-        ram,
-        Arrays.copyOf(state, 40),
-        "test0: state of 40 bytes is too short");
+    assertRefused(kind, ram, Arrays.copyOf(state, 40), "test0: state of 40 bytes is too short");
     assertRefused(
         kind,
         ram,

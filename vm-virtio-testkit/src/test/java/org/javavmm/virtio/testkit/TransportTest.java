@@ -239,7 +239,15 @@ class TransportTest {
   @ParameterizedTest
   @EnumSource
   @Clause({
-    "FEAT-01", "FEAT-04", "FEAT-05", "FEAT-06", "FEAT-07", "FEAT-08", "RESV-01", "RESV-10", "PCI-18",
+    "FEAT-01",
+    "FEAT-04",
+    "FEAT-05",
+    "FEAT-06",
+    "FEAT-07",
+    "FEAT-08",
+    "RESV-01",
+    "RESV-10",
+    "PCI-18",
     "MMIO-D02"
   })
   void onlyTheFeaturesThereAreAreOffered(Kind kind) throws Exception {
@@ -333,8 +341,18 @@ class TransportTest {
   @ParameterizedTest
   @MethodSource("cases")
   @Clause({
-    "RESET-01", "RESET-02", "RESET-03", "PCI-22", "PCI-23", "PCI-24", "PCI-25", "MMIO-07", "MMIO-08",
-    "MMIO-11", "MMIO-D05", "PCI-D02"
+    "RESET-01",
+    "RESET-02",
+    "RESET-03",
+    "PCI-22",
+    "PCI-23",
+    "PCI-24",
+    "PCI-25",
+    "MMIO-07",
+    "MMIO-08",
+    "MMIO-11",
+    "MMIO-D05",
+    "PCI-D02"
   })
   void aResetEndsAllAndTheDeviceStartsAgain(Case c) throws Exception {
     try (Machine m = new Machine(c.kind)) {
@@ -413,11 +431,10 @@ class TransportTest {
       DriverQueue[] queues = start(m, SPLIT);
       assertEquals(
           0,
-          m.onLoop(
-              () -> {
-                m.driver.status(0);
-                return m.driver.status();
-              }));
+          m.onLoop(() -> {
+            m.driver.status(0);
+            return m.driver.status();
+          }));
       queues = start(m, SPLIT);
       echo(m, queues[0], 0, 9);
     }
@@ -435,15 +452,14 @@ class TransportTest {
         for (int i = 0; i < 4; i++) {
           vcpus.add(
               Thread.ofPlatform()
-                  .start(
-                      () -> {
-                        try {
-                          go.await();
-                        } catch (InterruptedException e) {
-                          Thread.currentThread().interrupt();
-                        }
-                        m.driver.status(0);
-                      }));
+                  .start(() -> {
+                    try {
+                      go.await();
+                    } catch (InterruptedException e) {
+                      Thread.currentThread().interrupt();
+                    }
+                    m.driver.status(0);
+                  }));
         }
         go.countDown();
         for (Thread vcpu : vcpus) {
@@ -567,12 +583,11 @@ class TransportTest {
       int last = m.driver.generation();
       m.device
           .config()
-          .update(
-              () -> {
-                m.device.capacity.set(1);
-                assertEquals(255, m.driver.config(0, 8));
-                m.device.mac.set(new byte[] {1});
-              });
+          .update(() -> {
+            m.device.capacity.set(1);
+            assertEquals(255, m.driver.config(0, 8));
+            m.device.mac.set(new byte[] {1});
+          });
       assertEquals(last + 1, m.driver.generation());
       m.device.capacity.set(1);
       assertEquals(last + 1, m.driver.generation());
@@ -651,8 +666,21 @@ class TransportTest {
   @ParameterizedTest
   @MethodSource("cases")
   @Clause({
-    "QRESET-01", "QRESET-02", "QRESET-03", "QRESET-04", "QRESET-05", "QRESET-06", "QRESET-07", "PCI-26",
-    "PCI-27", "PCI-29", "PCI-30", "MMIO-12", "MMIO-13", "MMIO-15", "MMIO-16"
+    "QRESET-01",
+    "QRESET-02",
+    "QRESET-03",
+    "QRESET-04",
+    "QRESET-05",
+    "QRESET-06",
+    "QRESET-07",
+    "PCI-26",
+    "PCI-27",
+    "PCI-29",
+    "PCI-30",
+    "MMIO-12",
+    "MMIO-13",
+    "MMIO-15",
+    "MMIO-16"
   })
   void aQueueIsResetAndEnabledAlone(Case c) throws Exception {
     try (Machine m = new Machine(c.kind)) {
@@ -747,8 +775,17 @@ class TransportTest {
   @ParameterizedTest
   @MethodSource("cases")
   @Clause({
-    "SUSPEND-01", "SUSPEND-02", "SUSPEND-03", "SUSPEND-04", "SUSPEND-05", "SUSPEND-06", "SUSPEND-07",
-    "SUSPEND-08", "SUSPEND-09", "SUSPEND-10", "SUSPEND-D01"
+    "SUSPEND-01",
+    "SUSPEND-02",
+    "SUSPEND-03",
+    "SUSPEND-04",
+    "SUSPEND-05",
+    "SUSPEND-06",
+    "SUSPEND-07",
+    "SUSPEND-08",
+    "SUSPEND-09",
+    "SUSPEND-10",
+    "SUSPEND-D01"
   })
   void aSuspendedDeviceStandsStillUntilItIsResumed(Case c) throws Exception {
     try (Machine m = new Machine(c.kind)) {
@@ -811,11 +848,10 @@ class TransportTest {
       Thread vcpu = Thread.ofPlatform().start(() -> m.driver.status(OK | DeviceStatus.SUSPEND));
       TransportDriver.await(() -> m.device.drains.size() == 2, "drains have begun");
       assertEquals(OK, m.driver.status());
-      m.onLoop(
-          () -> {
-            m.device.completeAll(0);
-            return true;
-          });
+      m.onLoop(() -> {
+        m.device.completeAll(0);
+        return true;
+      });
       assertEquals(1, queues[0].collect().size());
       assertEquals(1, m.driver.takeInterruptStatus());
       m.device.drainNow();
@@ -877,8 +913,7 @@ class TransportTest {
   void doorbellsAreThereWhileTheDeviceIsActive(Kind kind) throws Exception {
     long data = RingFeatures.NOTIFICATION_DATA;
     try (Machine m =
-        new Machine(
-            kind, s -> s.withRingFeatures(TransportSetup.DEFAULT_RING_FEATURES | data))) {
+        new Machine(kind, s -> s.withRingFeatures(TransportSetup.DEFAULT_RING_FEATURES | data))) {
       if (kind == Kind.PCI) {
         m.pci().function().setBarAddress(0, Machine.WINDOW);
         m.pci().function().writeConfig(4, 2, 6);
@@ -948,8 +983,7 @@ class TransportTest {
         new Machine(
             c.kind,
             s ->
-                s.withRingFeatures(
-                    TransportSetup.DEFAULT_RING_FEATURES | RingFeatures.IN_ORDER))) {
+                s.withRingFeatures(TransportSetup.DEFAULT_RING_FEATURES | RingFeatures.IN_ORDER))) {
       DriverQueue[] queues = start(m, c.features() | RingFeatures.IN_ORDER);
       for (int i = 0; i < 20; i++) {
         echo(m, queues[0], 0, i);

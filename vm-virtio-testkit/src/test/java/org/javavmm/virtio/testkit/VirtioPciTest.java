@@ -53,8 +53,10 @@ class VirtioPciTest {
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   @Clause({
-    "PCI-10", "PCI-11", "PCI-13", "PCI-14", "PCI-15", "PCI-16", "PCI-17", "PCI-35", "PCI-36", "PCI-37",
-    "PCI-38", "PCI-39", "PCI-40", "PCI-41", "PCI-42", "PCI-43", "PCI-44", "PCI-45", "PCI-46", "PCI-52",
+    "PCI-10", "PCI-11", "PCI-13", "PCI-14", "PCI-15", "PCI-16", "PCI-17", "PCI-35", "PCI-36",
+        "PCI-37",
+    "PCI-38", "PCI-39", "PCI-40", "PCI-41", "PCI-42", "PCI-43", "PCI-44", "PCI-45", "PCI-46",
+        "PCI-52",
     "PCI-53", "PCI-54", "PCI-55", "PCI-61", "PCI-D04", "PCI-D06"
   })
   void structuresAreWhereTheyMayBe(boolean data) throws Exception {
@@ -85,8 +87,7 @@ class VirtioPciTest {
       int multiplier = config(f, notify.at() + VirtioPciLayout.CAP_NOTIFY_MULTIPLIER, 4);
       assertEquals(4, multiplier);
       for (int q = 0; q < 2; q++) {
-        assertTrue(
-            driver.notifyOffset(q) - notify.offset() + (data ? 4 : 2) <= notify.length());
+        assertTrue(driver.notifyOffset(q) - notify.offset() + (data ? 4 : 2) <= notify.length());
       }
     }
   }
@@ -173,7 +174,8 @@ class VirtioPciTest {
 
   @Test
   @Clause({
-    "PCI-68", "PCI-69", "PCI-70", "PCI-72", "PCI-73", "PCI-74", "PCI-75", "PCI-76", "PCI-77", "PCI-78"
+    "PCI-68", "PCI-69", "PCI-70", "PCI-72", "PCI-73", "PCI-74", "PCI-75", "PCI-76", "PCI-77",
+    "PCI-78"
   })
   void everyEventMapsToEveryVector() throws Exception {
     try (Machine m = new Machine(Kind.PCI)) {
@@ -377,13 +379,12 @@ class VirtioPciTest {
         EventLoop loop = EventLoop.create("devices")) {
       try (VirtioPci pci =
           VirtioPci.builder(TransportSetup.of(new TestDevice(), memory, loop))
-              .customize(
-                  f ->
-                      f.classCode(0x020000)
-                          .capability(
-                              // type 9, padding, vendor 0x1234
-                              PciCapability.vendor(
-                                  (byte) 9, (byte) 0x34, (byte) 0x12, (byte) 0, (byte) 0)))
+              .customize(f ->
+                  f.classCode(0x020000)
+                      .capability(
+                          // type 9, padding, vendor 0x1234
+                          PciCapability.vendor(
+                              (byte) 9, (byte) 0x34, (byte) 0x12, (byte) 0, (byte) 0)))
               .build()) {
         assertEquals(0x020000, config(pci.function(), PciLayout.REVISION_ID, 4) >>> 8);
         PciDriver driver = new PciDriver(pci.function());
