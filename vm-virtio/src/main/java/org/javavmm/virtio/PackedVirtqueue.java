@@ -2,7 +2,6 @@
 package org.javavmm.virtio;
 
 import java.util.List;
-import org.javavmm.memory.Access;
 import org.javavmm.memory.AddressSpace;
 import org.javavmm.memory.GuestMemoryException;
 import org.jspecify.annotations.Nullable;
@@ -177,13 +176,6 @@ public final class PackedVirtqueue extends Virtqueue {
       nextAvail -= size;
       availWrap ^= 1;
     }
-  }
-
-  private QueueFault noAccess(
-      int head, int index, boolean inTable, long address, long length, boolean write) {
-    Access access = write ? Access.WRITE : Access.READ;
-    return new QueueFault.BufferAccess(
-        head, index, inTable, address, length, access, reason(address, length, access));
   }
 
   /** Of a table's descriptors only the WRITE flag counts, they follow one another (§2.8.7). */

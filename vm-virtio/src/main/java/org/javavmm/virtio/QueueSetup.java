@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.javavmm.virtio;
 
+import java.util.EnumMap;
 import java.util.Optional;
 import org.javavmm.virtio.QueueFault.Area;
 import org.jspecify.annotations.Nullable;
@@ -13,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 public final class QueueSetup {
   private final int maxSize;
   private int size;
-  private final long[] addresses = new long[Area.values().length];
+  private final EnumMap<Area, Long> addresses = new EnumMap<>(Area.class);
   private boolean ready;
   private @Nullable QueueFault fault;
 
@@ -59,7 +60,7 @@ public final class QueueSetup {
    * @param area the area
    */
   public long address(Area area) {
-    return addresses[area.ordinal()];
+    return addresses.getOrDefault(area, 0L);
   }
 
   /**
@@ -73,7 +74,7 @@ public final class QueueSetup {
     if (!changeable(area + " low", value & 0xffff_ffffL)) {
       return false;
     }
-    addresses[area.ordinal()] = (address(area) & ~0xffff_ffffL) | (value & 0xffff_ffffL);
+    addresses.put(area, (address(area) & ~0xffff_ffffL) | (value & 0xffff_ffffL));
     return true;
   }
 
@@ -88,7 +89,7 @@ public final class QueueSetup {
     if (!changeable(area + " high", value & 0xffff_ffffL)) {
       return false;
     }
-    addresses[area.ordinal()] = (address(area) & 0xffff_ffffL) | (long) value << 32;
+    addresses.put(area, (address(area) & 0xffff_ffffL) | (long) value << 32);
     return true;
   }
 
@@ -142,9 +143,7 @@ public final class QueueSetup {
   /** Goes back to the state after a reset. */
   public void reset() {
     size = maxSize;
-    for (int i = 0; i < addresses.length; i++) {
-      addresses[i] = 0;
-    }
+    addresses.clear();
     ready = false;
     fault = null;
   }

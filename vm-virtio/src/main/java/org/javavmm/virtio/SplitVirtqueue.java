@@ -2,7 +2,6 @@
 package org.javavmm.virtio;
 
 import java.util.List;
-import org.javavmm.memory.Access;
 import org.javavmm.memory.AddressSpace;
 import org.javavmm.memory.GuestMemoryException;
 import org.jspecify.annotations.Nullable;
@@ -84,74 +83,46 @@ public final class SplitVirtqueue extends Virtqueue {
    * Reads each descriptor of a chain once, checks it, and keeps its buffer; null if all is well.
    */
   private @Nullable QueueFault walk(int head, Request r) {
+    r.head = head;
+    r.id = head;
+    r.descriptors = 1;
     long readable = 0;
     long writable = 0;
     boolean writableSeen = false;
     int parts = 0;
     int readableParts = 0;
-    int limit = size;
     int index = head;
-    // The table that is walked: the queue's own, or an indirect one.
-    boolean inTable = false;
-    long tableAddress = 0;
-    long tableLength = 0;
-    int tableOf = 0;
-    int entries = size;
-    while (true) {
-      if (limit-- == 0) {
-        return new QueueFault.ChainTooLong(head, size);
-      }
-      long address;
-      long word;
+    for (int left = size; left > 0; left--) {
       long offset = (long) index * SplitDescriptorLayout.SIZE;
-      if (!inTable) {
-        address = descriptorArea.getLong(offset + SplitDescriptorLayout.ADDR);
-        word = descriptorArea.getLong(offset + SplitDescriptorLayout.LEN);
-      } else {
-        try {
-          address = readLong(tableAddress + offset + SplitDescriptorLayout.ADDR);
-          word = readLong(tableAddress + offset + SplitDescriptorLayout.LEN);
-        } catch (GuestMemoryException e) {
-          return new QueueFault.IndirectTableAccess(
-              head, tableOf, tableAddress, tableLength, e.reason());
-        }
-      }
+      long address = descriptorArea.getLong(offset + SplitDescriptorLayout.ADDR);
+      long word = descriptorArea.getLong(offset + SplitDescriptorLayout.LEN);
       long length = word & 0xffff_ffffL;
       int flags = (int) (word >>> 32);
       if ((flags & SplitDescriptorLayout.F_INDIRECT) != 0) {
-        if (inTable) {
-          return new QueueFault.NestedIndirect(head, index);
-        }
+        r.parts = parts;
+        r.readableParts = readableParts;
+        r.readable = readable;
+        r.writable = writable;
         QueueFault problem = checkTable(head, index, flags & 0xffff, address, length);
-        if (problem != null) {
-          return problem;
-        }
-        inTable = true;
-        tableAddress = address;
-        tableLength = length;
-        tableOf = index;
-        entries = (int) (length / SplitDescriptorLayout.SIZE);
-        index = 0;
-        limit++; // the one that refers to the table is no buffer
-        continue;
+        return problem != null
+            ? problem
+            : walkTable(head, index, address, length, left, writableSeen, r);
       }
       boolean write = (flags & SplitDescriptorLayout.F_WRITE) != 0;
       if (write) {
         writableSeen = true;
         writable += length;
       } else if (writableSeen) {
-        return new QueueFault.ReadableAfterWritable(head, index, inTable);
+        return new QueueFault.ReadableAfterWritable(head, index, false);
       } else {
         readable += length;
       }
       if (readable + writable > MAX_CHAIN_BYTES) {
-        return new QueueFault.ChainTooLarge(head, index, inTable, readable + writable);
+        return new QueueFault.ChainTooLarge(head, index, false, readable + writable);
       }
       if (length != 0) {
         if (!allows(address, length, write)) {
-          Access access = write ? Access.WRITE : Access.READ;
-          return new QueueFault.BufferAccess(
-              head, index, inTable, address, length, access, reason(address, length, access));
+          return noAccess(head, index, false, address, length, write);
         }
         if (parts == r.addresses.length) {
           r.grow();
@@ -164,22 +135,86 @@ public final class SplitVirtqueue extends Virtqueue {
         }
       }
       if ((flags & SplitDescriptorLayout.F_NEXT) == 0) {
-        break;
+        r.parts = parts;
+        r.readableParts = readableParts;
+        r.readable = readable;
+        r.writable = writable;
+        return null;
       }
       int next = (int) (word >>> 48);
-      if (next >= entries) {
-        return new QueueFault.NextOutOfRange(head, index, inTable, next, entries);
+      if (next >= size) {
+        return new QueueFault.NextOutOfRange(head, index, false, next, size);
       }
       index = next;
     }
-    r.head = head;
-    r.id = head;
-    r.descriptors = 1;
-    r.parts = parts;
-    r.readableParts = readableParts;
-    r.readable = readable;
-    r.writable = writable;
-    return null;
+    return new QueueFault.ChainTooLong(head, size);
+  }
+
+  /** The same for an indirect table, which ends the chain; {@code r} has what came before it. */
+  private @Nullable QueueFault walkTable(
+      int head, int tableOf, long table, long tableLength, int limit, boolean written, Request r) {
+    long readable = r.readable;
+    long writable = r.writable;
+    boolean writableSeen = written;
+    int parts = r.parts;
+    int readableParts = r.readableParts;
+    int entries = (int) (tableLength / SplitDescriptorLayout.SIZE);
+    int index = 0;
+    for (int left = limit; left > 0; left--) {
+      long at = table + (long) index * SplitDescriptorLayout.SIZE;
+      long address;
+      long word;
+      try {
+        address = readLong(at + SplitDescriptorLayout.ADDR);
+        word = readLong(at + SplitDescriptorLayout.LEN);
+      } catch (GuestMemoryException e) {
+        return new QueueFault.IndirectTableAccess(head, tableOf, table, tableLength, e.reason());
+      }
+      long length = word & 0xffff_ffffL;
+      int flags = (int) (word >>> 32);
+      if ((flags & SplitDescriptorLayout.F_INDIRECT) != 0) {
+        return new QueueFault.NestedIndirect(head, index);
+      }
+      boolean write = (flags & SplitDescriptorLayout.F_WRITE) != 0;
+      if (write) {
+        writableSeen = true;
+        writable += length;
+      } else if (writableSeen) {
+        return new QueueFault.ReadableAfterWritable(head, index, true);
+      } else {
+        readable += length;
+      }
+      if (readable + writable > MAX_CHAIN_BYTES) {
+        return new QueueFault.ChainTooLarge(head, index, true, readable + writable);
+      }
+      if (length != 0) {
+        if (!allows(address, length, write)) {
+          return noAccess(head, index, true, address, length, write);
+        }
+        if (parts == r.addresses.length) {
+          r.grow();
+        }
+        r.addresses[parts] = address;
+        r.lengths[parts] = length;
+        parts++;
+        if (!write) {
+          readableParts = parts;
+        }
+      }
+      if ((flags & SplitDescriptorLayout.F_NEXT) == 0) {
+        r.parts = parts;
+        r.readableParts = readableParts;
+        r.readable = readable;
+        r.writable = writable;
+        return null;
+      }
+      int next = (int) (word >>> 48);
+      if (next >= entries) {
+        return new QueueFault.NextOutOfRange(head, index, true, next, entries);
+      }
+      index = next;
+    }
+    return new QueueFault.ChainTooLong(head, size);
   }
 
   private @Nullable QueueFault checkTable(

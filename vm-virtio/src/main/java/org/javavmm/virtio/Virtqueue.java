@@ -251,8 +251,8 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
       return Taken.EMPTY;
     }
     GuestMemory g = guest;
-    if (g != null && g.regions() != windowsOf) {
-      openWindows(g);
+    if (g != null) {
+      updateWindows(g);
     }
     Taken taken;
     try {
@@ -351,6 +351,14 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
 
   // ---- buffers -----------------------------------------------------------------------------
 
+  /** A changed map has another list. */
+  @SuppressWarnings("ReferenceEquality") // equal contents are no reason to look twice
+  private void updateWindows(GuestMemory g) {
+    if (g.regions() != windowsOf) {
+      openWindows(g);
+    }
+  }
+
   private void openWindows(GuestMemory g) {
     List<GuestRegion> regions = g.regions();
     windowsOf = regions;
@@ -401,6 +409,13 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
       return e.reason();
     }
     return Reason.CLOSED; // it was taken away and came back
+  }
+
+  final QueueFault noAccess(
+      int head, int index, boolean inTable, long address, long length, boolean write) {
+    Access access = write ? Access.WRITE : Access.READ;
+    return new QueueFault.BufferAccess(
+        head, index, inTable, address, length, access, reason(address, length, access));
   }
 
   /** Checks length and place of an indirect table; null if all is well. */

@@ -149,10 +149,10 @@ public final class RingProgram implements AutoCloseable {
               split.descriptor(next() % size, place, length, next() % 8, next() % (size + 1));
           case 2 ->
               split.descriptorAt(
-                  BASE + 0x2ff0 + 16 * (next() % 4), place, length, next() % 8, next() % 6);
+                  BASE + 0x2ff0 + 16L * (next() % 4), place, length, next() % 8, next() % 6);
           case 3 ->
               split.descriptorAt(
-                  BASE + 0x2000 + 16 * (next() % 8), place, length, next() % 4, next() % 6);
+                  BASE + 0x2000 + 16L * (next() % 8), place, length, next() % 4, next() % 6);
           case 4 -> split.availEntry(next() % size, next() % (size + 1));
           case 5 -> split.availIndex((splitIndex(split) + next() % 3) & 0xffff);
           case 6 -> split.usedEvent(next());
@@ -171,9 +171,9 @@ public final class RingProgram implements AutoCloseable {
         int available = PackedDriver.available(wrap & 1) | ((wrap & 6) == 6 ? 1 << 15 : 0);
         switch (what % 8) {
           case 0 ->
-              packed.descriptorAt(BASE + 0x2ff0 + 16 * (next() % 4), place, length, next(), flags);
+              packed.descriptorAt(BASE + 0x2ff0 + 16L * (next() % 4), place, length, next(), flags);
           case 1 ->
-              packed.descriptorAt(BASE + 0x2000 + 16 * (next() % 8), place, length, next(), flags);
+              packed.descriptorAt(BASE + 0x2000 + 16L * (next() % 8), place, length, next(), flags);
           case 2 -> packed.driverEvent(flags % 4, next() % (size + 1), wrap & 1);
           default ->
               packed.descriptor(

@@ -253,7 +253,7 @@ class QueueFaultTest {
       f.split().descriptor(0, DATA, 16, NEXT, 1);
       f.split().descriptor(1, TABLES, 128, INDIRECT, 0);
       for (int i = 0; i < 8; i++) {
-        f.split().descriptorAt(TABLES + 16 * i, DATA, 1, i < 7 ? NEXT : 0, i + 1);
+        f.split().descriptorAt(TABLES + 16L * i, DATA, 1, i < 7 ? NEXT : 0, i + 1);
       }
       assertEquals("chain 0 has more than 8 descriptors", split(f));
       passedOver(f);

@@ -141,7 +141,7 @@ class SameWorkloadPropertyTest {
         while (!held.isEmpty() && random.nextInt(4) != 0) {
           int i = random.nextInt(held.size());
           Request r = held.remove(i);
-          int n = heldNumbers.remove(i);
+          int n = heldNumbers.remove(/* index= */ i);
           int answer = Math.min(works.get(n).answer, (int) r.writable());
           byte[] bytes = new byte[answer];
           Arrays.fill(bytes, (byte) ('a' + n % 26));
