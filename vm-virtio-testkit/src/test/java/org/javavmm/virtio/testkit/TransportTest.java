@@ -661,6 +661,20 @@ class TransportTest {
     }
   }
 
+  @ParameterizedTest
+  @MethodSource("cases")
+  void aQueueThatIsReadyIsNotMadeReadyAgain(Case c) throws Exception {
+    try (Machine m = new Machine(c.kind)) {
+      DriverQueue[] queues = start(m, c.features());
+      echo(m, queues[0], 0, 1);
+      m.driver.selectQueue(0);
+      m.driver.queueReady(1);
+      assertEquals(1, m.statistics().ignoredWrites());
+      // It goes on where it was.
+      echo(m, queues[0], 0, 2);
+    }
+  }
+
   // ---- queue reset ---------------------------------------------------------------------------
 
   @ParameterizedTest

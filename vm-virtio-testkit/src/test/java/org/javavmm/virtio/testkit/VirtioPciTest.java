@@ -222,6 +222,27 @@ class VirtioPciTest {
   }
 
   @Test
+  @Clause("QRESET-05")
+  void aQueueResetUnmapsItsVector() throws Exception {
+    try (Machine m = new Machine(Kind.PCI)) {
+      DriverQueue[] _ = m.driver.start(m.memory, RINGS, 8, 2, SPLIT);
+      PciDriver driver = m.pciDriver();
+      driver.configVector(0);
+      for (int q = 0; q < 2; q++) {
+        driver.selectQueue(q);
+        driver.queueVector(1 + q);
+      }
+      driver.selectQueue(0);
+      driver.queueReset(1);
+      assertEquals(NONE, driver.queueVector());
+      assertEquals(0, driver.queueAddress(Area.DESCRIPTOR));
+      driver.selectQueue(1);
+      assertEquals(2, driver.queueVector());
+      assertEquals(0, driver.configVector());
+    }
+  }
+
+  @Test
   @Clause("PCI-78")
   void aVectorThatTheHostLacksIsNotMapped() throws Exception {
     try (Machine m = new Machine(Kind.PCI)) {
