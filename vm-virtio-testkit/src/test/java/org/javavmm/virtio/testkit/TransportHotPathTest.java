@@ -102,7 +102,9 @@ class TransportHotPathTest {
       int rounds = 1000;
       long leastOfLoop = Long.MAX_VALUE;
       long leastOfCpu = Long.MAX_VALUE;
-      for (int attempt = 0; attempt < 40 && (leastOfLoop >= 4000 || leastOfCpu >= 4000); attempt++) {
+      for (int attempt = 0;
+          attempt < 40 && (leastOfLoop >= 4000 || leastOfCpu >= 4000);
+          attempt++) {
         long loopBytes = loop.call(Allocation::now);
         long cpuBytes = 0;
         for (int i = 0; i < rounds; i++) {
@@ -150,13 +152,12 @@ class TransportHotPathTest {
         for (int i = 0; i < 2; i++) {
           senders.add(
               Thread.ofPlatform()
-                  .start(
-                      () -> {
-                        while (!stop.get()) {
-                          context.notifyQueue(0);
-                          context.notifyConfig();
-                        }
-                      }));
+                  .start(() -> {
+                    while (!stop.get()) {
+                      context.notifyQueue(0);
+                      context.notifyConfig();
+                    }
+                  }));
         }
         TransportDriver.await(() -> m.driver.takeInterruptStatus() == 3, "notifications");
         m.driver.status(0);

@@ -20,8 +20,10 @@ import org.javavmm.virtio.DeviceStatus;
 import org.javavmm.virtio.FaultPolicy;
 import org.javavmm.virtio.Features;
 import org.javavmm.virtio.QueueConfig;
+import org.javavmm.virtio.Request;
 import org.javavmm.virtio.RingFeatures;
 import org.javavmm.virtio.TransportSetup;
+import org.javavmm.virtio.Virtqueue;
 import org.javavmm.virtio.testkit.Machine.Kind;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -442,6 +444,21 @@ class TransportTest {
 
   @ParameterizedTest
   @EnumSource
+  void aDeviceIsResetThoughItsLoopHasEnded(Kind kind) throws Exception {
+    try (Machine m = new Machine(kind)) {
+      DriverQueue[] _ = start(m, SPLIT);
+      m.settle();
+      m.loop.close();
+      m.driver.status(0);
+      assertEquals(0, m.driver.status());
+      assertTrue(m.device.calls.contains("reset"));
+      m.driver.status(DeviceStatus.ACKNOWLEDGE);
+      assertEquals(DeviceStatus.ACKNOWLEDGE, m.driver.status());
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
   void manyResetsAtATimeAllReturn(Kind kind) throws Exception {
     try (Machine m = new Machine(kind)) {
       for (int round = 0; round < 10; round++) {
@@ -705,6 +722,8 @@ class TransportTest {
       offer(m, queues[0], 0);
       m.settle();
       int _ = m.driver.takeInterruptStatus();
+      Virtqueue old = m.device.context().queue(0);
+      Request late = old.held().getFirst();
       m.driver.selectQueue(0);
       m.driver.queueReset(1);
       assertEquals(0, m.driver.queueReset());
@@ -715,6 +734,7 @@ class TransportTest {
       MemoryGuard guard = new MemoryGuard(m.memory);
       m.driver.notify(0);
       m.device.context().notifyQueue(0);
+      assertFalse(m.onLoop(() -> old.complete(late)));
       m.settle();
       guard.verify();
       assertEquals(0, m.driver.takeInterruptStatus());
