@@ -190,6 +190,7 @@ class KvmSuiteLabTest {
     command.addAll(Lab.JVM_OPTIONS);
     command.add("--enable-native-access=org.javavmm.sys");
     command.add("--illegal-native-access=deny");
+    command.add("-Dorg.javavmm.sys.faultInjection=true");
     command.add("-Dvmm.kicks=" + KICKS);
     command.add("-Dvmm.rounds=" + ROUNDS);
     if (!coverage().isEmpty()) {

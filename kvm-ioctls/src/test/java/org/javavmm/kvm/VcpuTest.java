@@ -76,7 +76,9 @@ class VcpuTest {
       Sregs sregs = guest.vcpu.getSregs();
       sregs.cr0(0x8000_0010L);
       KvmException e = assertThrows(KvmException.class, () -> guest.vcpu.setSregs(sregs));
-      assertEquals("KVM_SET_SREGS(vcpu=0): EINVAL (invalid argument)", e.getMessage());
+      assertEquals(
+          "KVM_SET_SREGS(vcpu=0): EINVAL (the processor would refuse such a state)",
+          e.getMessage());
     }
   }
 
@@ -110,7 +112,8 @@ class VcpuTest {
   void noLocalApicWithoutIrqchip() throws Exception {
     try (Guest guest = Guest.realMode("f4 ; hlt")) {
       KvmException e = assertThrows(KvmException.class, guest.vcpu::getLapic);
-      assertEquals("KVM_GET_LAPIC(vcpu=0): EINVAL (invalid argument)", e.getMessage());
+      assertEquals(
+          "KVM_GET_LAPIC(vcpu=0): EINVAL (there is no local APIC in the kernel)", e.getMessage());
     }
   }
 
@@ -203,7 +206,8 @@ class VcpuTest {
                   .toList());
       KvmException e = assertThrows(KvmException.class, () -> guest.vcpu.setCpuid2(many));
       assertEquals(
-          "KVM_SET_CPUID2(vcpu=0, nent=257): E2BIG (too big for the buffer given)", e.getMessage());
+          "KVM_SET_CPUID2(vcpu=0, nent=257): E2BIG (there are more leaves than KVM takes)",
+          e.getMessage());
     }
   }
 
@@ -216,7 +220,10 @@ class VcpuTest {
       second.setMpState(0);
       assertEquals(0, second.getMpState());
       KvmException e = assertThrows(KvmException.class, () -> second.setMpState(4711));
-      assertEquals("KVM_SET_MP_STATE(vcpu=1): EINVAL (invalid argument)", e.getMessage());
+      assertEquals(
+          "KVM_SET_MP_STATE(vcpu=1): EINVAL (no such state, or one that needs the interrupt controllers"
+              + " in the kernel)",
+          e.getMessage());
     }
   }
 

@@ -797,7 +797,10 @@ class VmIoctlTest {
       vm.registerIoeventfd(seven, IoeventAddress.pio(0x50, 2).matching(7));
       vm.registerIoeventfd(port, IoeventAddress.pio(0x60, 1));
       assertEquals(
-          "KVM_IOEVENTFD(" + port.fd() + ", port=0x60, length=1, flags=0): EEXIST (exists already)",
+          "KVM_IOEVENTFD("
+              + port.fd()
+              + ", port=0x60, length=1, flags=0): EEXIST (such writes signal an"
+              + " eventfd already)",
           refused(() -> vm.registerIoeventfd(port, IoeventAddress.pio(0x60, 1))));
       assertEquals(ExitReason.IO, guest.run());
       assertEquals(8, guest.exit.ioData(0));

@@ -69,8 +69,8 @@ class VmTest {
               + " slot)",
           refused(() -> vm.setUserMemoryRegion(1, 0, 0xf000, 0x1000, hva)));
       assertEquals(
-          "KVM_SET_USER_MEMORY_REGION(slot=32768, gpa=0x100000, size=0x1000): EINVAL (invalid"
-              + " argument)",
+          "KVM_SET_USER_MEMORY_REGION(slot=32768, gpa=0x100000, size=0x1000): EINVAL (a number, flag,"
+              + " size or address is refused, or something of the slot cannot be changed)",
           refused(() -> vm.setUserMemoryRegion(32768, 0, 0x10_0000, 0x1000, hva)));
       vm.setUserMemoryRegion(1, 0, Guest.SIZE, 0x1000, hva);
       vm.setUserMemoryRegion(1, 0, Guest.SIZE, 0, 0);
@@ -82,15 +82,19 @@ class VmTest {
     try (Guest guest = Guest.withIrqchip("f4 ; hlt");
         EventFd event = EventFd.create("test")) {
       Vm vm = guest.vm;
-      assertEquals("KVM_CREATE_IRQCHIP(): EEXIST (exists already)", refused(vm::createIrqchip));
       assertEquals(
-          "KVM_CREATE_VCPU(id=0): EEXIST (exists already)", refused(() -> vm.createVcpu(0)));
+          "KVM_CREATE_IRQCHIP(): EEXIST (the VM has its interrupt controllers)",
+          refused(vm::createIrqchip));
       assertEquals(
-          "KVM_CREATE_VCPU(id=1000000): EINVAL (invalid argument)",
+          "KVM_CREATE_VCPU(id=0): EEXIST (a vCPU has the number)", refused(() -> vm.createVcpu(0)));
+      assertEquals(
+          "KVM_CREATE_VCPU(id=1000000): EINVAL (the number is not below KVM_CAP_MAX_VCPU_ID, or there"
+              + " are as many vCPUs as fit)",
           refused(() -> vm.createVcpu(1_000_000)));
       vm.createPit2(true);
       assertEquals(
-          "KVM_CREATE_PIT2(flags=0): EEXIST (exists already)", refused(() -> vm.createPit2(false)));
+          "KVM_CREATE_PIT2(flags=0): EEXIST (the VM has its timer)",
+          refused(() -> vm.createPit2(false)));
       assertEquals(
           Errno.EINVAL,
           assertThrows(KvmException.class, () -> vm.setIdentityMapAddress(0x1000)).errno());
@@ -100,6 +104,15 @@ class VmTest {
           refused(() -> vm.registerIrqfd(event, 5)));
       vm.unregisterIrqfd(event, 5);
       vm.registerIrqfd(event, 6);
+    }
+  }
+
+  @Test
+  void timerOfOld() throws Exception {
+    try (Guest guest = Guest.withIrqchip("f4 ; hlt")) {
+      guest.vm.createPit();
+      assertEquals(0, guest.vm.getPit2().flags());
+      assertEquals("KVM_CREATE_PIT(): EEXIST (the VM has its timer)", refused(guest.vm::createPit));
     }
   }
 
