@@ -430,14 +430,14 @@ class TransportTest {
   @EnumSource
   void aResetFromTheLoopsOwnThreadDoesNotWaitForItself(Kind kind) throws Exception {
     try (Machine m = new Machine(kind)) {
-      DriverQueue[] queues = start(m, SPLIT);
+      DriverQueue[] _ = start(m, SPLIT);
       assertEquals(
           0,
           m.onLoop(() -> {
             m.driver.status(0);
             return m.driver.status();
           }));
-      queues = start(m, SPLIT);
+      DriverQueue[] queues = start(m, SPLIT);
       echo(m, queues[0], 0, 9);
     }
   }
@@ -493,17 +493,17 @@ class TransportTest {
   @EnumSource
   void anExceptionInResetIsCountedAndTheResetIsDone(Kind kind) throws Exception {
     try (Machine m = new Machine(kind)) {
-      DriverQueue[] queues = start(m, SPLIT);
+      DriverQueue[] _ = start(m, SPLIT);
       m.device.failing = "reset";
       m.driver.status(0);
       assertEquals(0, m.driver.status());
       assertEquals(1, m.statistics().failures());
       m.device.failing = "drain0";
-      queues = start(m, SPLIT);
+      DriverQueue[] _ = start(m, SPLIT);
       m.driver.status(0);
       assertEquals(0, m.driver.status());
       assertEquals(2, m.statistics().failures());
-      queues = start(m, SPLIT);
+      DriverQueue[] queues = start(m, SPLIT);
       echo(m, queues[0], 0, 1);
     }
   }

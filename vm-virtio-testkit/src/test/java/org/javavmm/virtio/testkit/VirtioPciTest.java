@@ -267,7 +267,7 @@ class VirtioPciTest {
       driver.enableBusMaster();
       driver.enableMsix(true);
       for (int v = 0; v < 3; v++) {
-        driver.vector(v, 0xfee0_0000L + 0x1000 * v, 0x30 + v);
+        driver.vector(v, 0xfee0_0000L + 0x1000L * v, 0x30 + v);
       }
       DriverQueue[] queues = m.driver.start(m.memory, RINGS, 8, 2, SPLIT);
       m.settle();
