@@ -61,14 +61,15 @@ class ArchitectureTest {
       superio         | device event sys
       arch            | kvm memory device
       virtio          | pci device memory event
+      virtio.testkit  | virtio
       vmkvm           | kvm device memory
       virtio.devices  | virtio blockio
       vmm             | virtio.devices vmkvm arch superio loader acpi kvm
       lab             | loader sys
       examples        | vmm lab codecs
-      bench           | vmm codecs kvm
-      stress          | vmm codecs kvm
-      fuzz            | vmm codecs kvm
+      bench           | vmm codecs kvm virtio.testkit
+      stress          | vmm codecs kvm virtio.testkit
+      fuzz            | vmm codecs kvm virtio.testkit
       """;
 
   /** Rows that are reached only by being named, or as given here. */

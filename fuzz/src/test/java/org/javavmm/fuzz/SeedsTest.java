@@ -14,20 +14,34 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** The corpus in the sources is what the builders make: nobody has to trust a binary file. */
 class SeedsTest {
-  private static final Path FOLDER =
-      Path.of(
-          System.getProperty("basedir", "."),
-          "src/test/resources/org/javavmm/fuzz/BzImageFuzzTestInputs/bzImage");
+  private static final Path CORPUS =
+      Path.of(System.getProperty("basedir", "."), "src/test/resources/org/javavmm/fuzz");
+
+  private static void checkFile(String folder, String name, byte[] bytes) throws Exception {
+    Path file = CORPUS.resolve(folder).resolve(name);
+    if (Boolean.getBoolean("fuzz.writeSeeds")) {
+      Files.createDirectories(file.resolveSibling(""));
+      Files.write(file, bytes);
+    }
+    assertArrayEquals(bytes, Files.readAllBytes(file));
+  }
 
   @ParameterizedTest
   @EnumSource
   void seedIsInTheCorpus(BzImageSeed seed) throws Exception {
-    Path file = FOLDER.resolve(seed.fileName());
-    if (Boolean.getBoolean("fuzz.writeSeeds")) {
-      Files.createDirectories(FOLDER);
-      Files.write(file, seed.bytes());
-    }
-    assertArrayEquals(seed.bytes(), Files.readAllBytes(file));
+    checkFile("BzImageFuzzTestInputs/bzImage", seed.fileName(), seed.bytes());
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void ringSeedIsInTheCorpus(VirtqueueSeed seed) throws Exception {
+    checkFile("VirtqueueFuzzTestInputs/rings", seed.fileName(), seed.bytes());
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void registerSeedIsInTheCorpus(RegisterSeed seed) throws Exception {
+    checkFile("RegisterFuzzTestInputs/registers", seed.fileName(), seed.bytes());
   }
 
   @Test

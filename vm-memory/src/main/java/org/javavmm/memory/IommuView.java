@@ -19,8 +19,9 @@ import org.jspecify.annotations.Nullable;
  * check them and to copy: an invalidation in between can end it in the middle, with a fault.
  *
  * <p>Scalars, and copies between a buffer and a range that one kept translation covers, allocate
- * nothing. Other ranges cost a question to the IOMMU for each translation, and a few objects: a
- * device bounds the length of what the guest asks for before it asks here.
+ * nothing, nor does {@link #allows} of such a range. Other ranges cost a question to the IOMMU for
+ * each translation, and a few objects: a device bounds the length of what the guest asks for before
+ * it asks here.
  */
 public final class IommuView extends AddressSpace {
   private final GuestMemory memory;
@@ -233,6 +234,14 @@ public final class IommuView extends AddressSpace {
 
   @Override
   public boolean allows(long iova, long length, Access access) {
+    if (bypass) {
+      return memory.allows(iova, length, access);
+    }
+    Iotlb.Entries known = tlb.entries();
+    int i = covering(known, iova, length, access);
+    if (i >= 0) {
+      return memory.allows(known.gpa(i, iova), length, access);
+    }
     try {
       check(iova, length, access);
       return true;

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.javavmm.pci;
+
+/**
+ * Is told where a function's BARs are, to move doorbells or memory slots along. Called by whichever
+ * vCPU thread writes the register, one call at a time per function's mapper; a move is {@link
+ * #unmapped} and {@link #mapped}. The bus has the new map already when {@code mapped} is called.
+ *
+ * <p>The caller holds the locks of the function and of its mapper: a listener must not access the
+ * configuration space of any function, nor wait for a thread that does. It must not throw.
+ */
+public interface BarListener {
+  /** Does nothing. */
+  BarListener NONE =
+      new BarListener() {
+        @Override
+        public void mapped(PciBar bar, long address) {}
+
+        @Override
+        public void unmapped(PciBar bar, long address) {}
+      };
+
+  /**
+   * The guest reaches the BAR from now on.
+   *
+   * @param bar the BAR
+   * @param address its first address
+   */
+  void mapped(PciBar bar, long address);
+
+  /**
+   * The guest no longer reaches the BAR; accesses that run already may still end.
+   *
+   * @param bar the BAR
+   * @param address its first address until now
+   */
+  void unmapped(PciBar bar, long address);
+}
