@@ -115,10 +115,8 @@ final class Causes {
       case "KVM_SET_XSAVE" ->
           "a part is in use that the vCPU does not have, or MXCSR has a bit that is not there";
       case "KVM_SET_DEBUGREGS" -> "a register has a bit above 31 or one that is reserved";
-      case "KVM_SET_VCPU_EVENTS" ->
-          "no exception has the vector, or a flag lacks its capability or state";
-      case "KVM_SET_MP_STATE" ->
-          "no such state, or one that needs the interrupt controllers in the kernel";
+      case "KVM_SET_VCPU_EVENTS" -> "an event that cannot be, or a flag that lacks its capability";
+      case "KVM_SET_MP_STATE" -> "no state that this vCPU can be in";
       case "KVM_GET_LAPIC", "KVM_SET_LAPIC" -> "there is no local APIC in the kernel";
       case "KVM_SET_VAPIC_ADDR" -> "there is no local APIC in the kernel, or no slot there";
       case "KVM_SIGNAL_MSI" -> "there is no local APIC in the kernel, or the message is refused";
