@@ -265,6 +265,8 @@ public final class Vcpu implements AutoCloseable {
       return;
     }
     REQUEST.setVolatile(this, true);
+    // A plain store may pass a volatile one before it, where the processor lets it.
+    VarHandle.fullFence();
     runPage.set(ValueLayout.JAVA_BYTE, KvmRunLayout.IMMEDIATE_EXIT, (byte) 1);
     VarHandle.fullFence();
     if (runByAnother()) {
@@ -1119,7 +1121,8 @@ public final class Vcpu implements AutoCloseable {
         throw new IllegalStateException("the VM has no dirty rings; enable them first");
       }
       try {
-        ringMapping = Mapping.shared(fd, DirtyRing.KVM_DIRTY_LOG_PAGE_OFFSET * 4096L, bytes);
+        ringMapping =
+            Mapping.shared(fd, DirtyRing.KVM_DIRTY_LOG_PAGE_OFFSET * Mapping.basePageSize(), bytes);
       } catch (SystemCallException e) {
         throw new KvmException(e.call(), e.errno());
       }
@@ -1185,7 +1188,7 @@ public final class Vcpu implements AutoCloseable {
   }
 
   /**
-   * Closes the vCPU. Closing twice is safe.
+   * Closes the vCPU, and waits for the calls that other threads are inside. Closing twice is safe.
    *
    * @throws IllegalStateException if another living thread is attached: it may be in the guest
    */
@@ -1205,7 +1208,8 @@ public final class Vcpu implements AutoCloseable {
     if (ringMapping != null) {
       ringMapping.close();
     }
-    fd.close();
+    // As long as another thread is in a call, the kernel keeps the VM and its memory in use.
+    fd.closeAndAwait();
     vm.forget(this);
   }
 }

@@ -41,7 +41,8 @@ public final class Vm implements AutoCloseable {
   /** KVM_MAX_IRQ_ROUTES of the kernel. */
   private static final int MAX_ROUTES = 4096;
 
-  private static final int PAGE_SHIFT = 12;
+  /** KVM counts in the host's pages. */
+  private static final int PAGE_SHIFT = Long.numberOfTrailingZeros(Mapping.basePageSize());
 
   private final OwnedFd fd;
   private final int runSize;
@@ -195,10 +196,10 @@ public final class Vm implements AutoCloseable {
     if (errno == Errno.EEXIST) {
       return "overlaps another slot";
     }
-    if (errno == Errno.EINVAL && (size & 0xfff) != 0) {
+    if (errno == Errno.EINVAL && (size & (Mapping.basePageSize() - 1)) != 0) {
       return "size is not a multiple of the page size";
     }
-    if (errno == Errno.EINVAL && ((gpa | hva) & 0xfff) != 0) {
+    if (errno == Errno.EINVAL && ((gpa | hva) & (Mapping.basePageSize() - 1)) != 0) {
       return "address is not a multiple of the page size";
     }
     return "";
@@ -683,7 +684,8 @@ public final class Vm implements AutoCloseable {
       struct.set(U64, CreateGuestMemfdLayout.FLAGS, flags);
       result = Kvm.call(fd, KvmIoctl.KVM_CREATE_GUEST_MEMFD, struct);
     }
-    boolean odd = result == -Errno.EINVAL && (size <= 0 || (size & 0xfff) != 0);
+    boolean odd =
+        result == -Errno.EINVAL && (size <= 0 || (size & (Mapping.basePageSize() - 1)) != 0);
     Kvm.check(result, call, odd ? "size is not a positive multiple of the page size" : "");
     return new GuestMemFd(own(OwnedFd.adopt(result, "guest_memfd")), size);
   }
@@ -1245,7 +1247,8 @@ public final class Vm implements AutoCloseable {
   }
 
   /**
-   * Closes the vCPUs, devices, statistics and private memory, then the VM. Closing twice is safe.
+   * Closes the vCPUs, devices, statistics and private memory, then the VM, and waits for the calls
+   * that other threads are inside: then nothing of it is in use any more. Closing twice is safe.
    *
    * @throws IllegalStateException if another living thread is attached to a vCPU; then the VM stays
    *     open
@@ -1259,7 +1262,7 @@ public final class Vm implements AutoCloseable {
         if (vcpus.isEmpty()) {
           others.forEach(OwnedFd::close);
           others.clear();
-          fd.close();
+          fd.closeAndAwait();
           return;
         }
         left = List.copyOf(vcpus);

@@ -79,6 +79,10 @@ public final class Bus {
   private final String name;
   private final long limit;
   private final LongAdder unclaimed = new LongAdder();
+
+  /** Guarded by this: whether a change is being made. */
+  private boolean changing;
+
   private volatile Ranges ranges = new Ranges(List.of());
   private final Accesses accesses = new Accesses();
 
@@ -145,13 +149,21 @@ public final class Bus {
    *     overlaps, nothing was changed
    * @throws IllegalArgumentException if two ranges overlap in the end, both of which the message
    *     names
+   * @throws IllegalStateException if {@code changes} itself calls a method of this bus that changes
+   *     it
    */
   public synchronized void change(Consumer<Change> changes) {
+    if (changing) {
+      throw new IllegalStateException(
+          "the " + name + " bus is being changed by this thread: use the change given to it");
+    }
     Change change = new Change(ranges.list());
+    changing = true;
     try {
       changes.accept(change);
     } finally {
       change.over = true;
+      changing = false;
     }
     ranges = change.checked();
   }
@@ -209,7 +221,7 @@ public final class Bus {
     }
 
     /**
-     * Moves a range.
+     * Moves a range. One that is refused stays where it was.
      *
      * @param start its first address
      * @param newStart its first address from now on
@@ -220,7 +232,13 @@ public final class Bus {
     public void move(long start, long newStart) {
       BusRange old = remove(start);
       long size = old.size();
-      place(new BusRange(old.name(), newStart, newStart + (size - 1), old.device()), size);
+      BusRange moved = new BusRange(old.name(), newStart, newStart + (size - 1), old.device());
+      try {
+        place(moved, size);
+      } catch (IllegalArgumentException e) {
+        next.add(old);
+        throw e;
+      }
     }
 
     private void place(BusRange range, long size) {

@@ -66,8 +66,14 @@ public final class SharedLevelLine {
       try {
         line.setLevel(asserted.get() > 0);
       } catch (Throwable t) {
-        // Else nobody would tell the line any more.
-        untold.set(0);
+        // Else nobody would tell the line any more, nor what others counted on this thread to tell.
+        if (untold.getAndSet(0) > seen) {
+          try {
+            tell();
+          } catch (Throwable again) {
+            t.addSuppressed(again);
+          }
+        }
         throw t;
       }
       seen = untold.addAndGet(-seen);

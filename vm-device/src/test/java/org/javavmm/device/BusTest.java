@@ -30,6 +30,28 @@ class BusTest {
   }
 
   @Test
+  void refusedMoveInAChangeStaysWhereItWas() {
+    Bus bus = Bus.pio();
+    bus.add("serial", 0x3f8, 8, new RecordingDevice(1));
+    bus.change(
+        change -> assertThrows(IllegalArgumentException.class, () -> change.move(0x3f8, 0xffff)));
+    assertEquals(1, bus.read(0x3f8, 1));
+  }
+
+  @Test
+  void changeWithinAChangeIsRefused() {
+    Bus bus = Bus.pio();
+    IllegalStateException e =
+        assertThrows(
+            IllegalStateException.class,
+            () -> bus.change(_ -> bus.add("serial", 0x3f8, 8, new RecordingDevice(1))));
+    assertEquals(
+        "the port bus is being changed by this thread: use the change given to it", e.getMessage());
+    bus.add("serial", 0x3f8, 8, new RecordingDevice(1));
+    assertEquals(1, bus.read(0x3f8, 1));
+  }
+
+  @Test
   void unclaimedReadsAreAllOnesAndWritesVanish() {
     Bus bus = Bus.mmio();
     assertEquals(0xffL, bus.read(0x1000, 1));

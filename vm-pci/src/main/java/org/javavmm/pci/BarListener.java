@@ -3,11 +3,12 @@ package org.javavmm.pci;
 
 /**
  * Is told where a function's BARs are, to move doorbells or memory slots along. Called by whichever
- * vCPU thread writes the register, one call at a time per function's mapper; a move is {@link
- * #unmapped} and {@link #mapped}. The bus has the new map already when {@code mapped} is called.
+ * thread changes a register or a bus, one call at a time per mapper; a move is {@link #unmapped}
+ * and {@link #mapped}. The bus has the new map already when {@code mapped} is called.
  *
- * <p>The caller holds the locks of the function and of its mapper: a listener must not access the
- * configuration space of any function, nor wait for a thread that does. It must not throw.
+ * <p>The caller holds the mapper's lock and that of some function; of another one where a BAR that
+ * waited for its place gets it. A listener must not access the configuration space of any function,
+ * nor wait for a thread that does. It must not throw.
  */
 public interface BarListener {
   /** Does nothing. */

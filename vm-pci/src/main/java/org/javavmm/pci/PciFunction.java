@@ -250,6 +250,9 @@ public final class PciFunction {
               .formatted(bar.name(), newAddress, bar.spec()));
     }
     synchronized (lock) {
+      if (closed) {
+        return;
+      }
       int at = PciLayout.BASE_ADDRESS_0 + 4 * index;
       config.write(at, 4, newAddress);
       if (wide) {
@@ -412,7 +415,9 @@ public final class PciFunction {
       if (closed) {
         return;
       }
-      // Off first, so that nothing is mapped half-way.
+      // The pin first: what follows lifts all that holds it back.
+      intx.setLevel(false);
+      // Off, so that nothing is mapped half-way.
       config.set(PciLayout.COMMAND, 2, 0);
       applyCommand();
       for (int i = 0; i < initial.length; i++) {
@@ -425,7 +430,6 @@ public final class PciFunction {
         msix.reset();
       }
       intx.block(Intx.MSIX, false);
-      intx.setLevel(false);
       applyCommand();
     }
     onReset.accept(this);
@@ -559,6 +563,8 @@ public final class PciFunction {
       if (msix != null) {
         Msix.check(name, vectors, table, pending);
       }
+      // The pin low until all that may hold it back is there.
+      intx.setLevel(false);
       config.set(PciLayout.COMMAND, 2, 0);
       applyCommand();
       if (msix != null) {
@@ -568,9 +574,9 @@ public final class PciFunction {
         int guests = isHandlers(4 * i) ? -1 : config.changeable(4 * i);
         config.set(4 * i, 4, (config.get(4 * i, 4) & ~guests) | (dwords[i] & guests));
       }
-      intx.setLevel(asserted == 1);
       applyMsix();
       applyCommand();
+      intx.setLevel(asserted == 1);
     }
   }
 

@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.IntFunction;
 import org.javavmm.device.LevelLine;
+import org.javavmm.device.SharedLevelLine;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,7 +26,7 @@ public final class PciRoot {
   private final BarMapper mapper;
   private final PciInterruptRouter router;
   private final IntFunction<LevelLine> lines;
-  private final Map<Integer, SharedLine> shared = new HashMap<>();
+  private final Map<Integer, SharedLevelLine> shared = new HashMap<>();
   private final List<PciListener> listeners = new CopyOnWriteArrayList<>();
 
   private PciRoot(Builder b) {
@@ -154,7 +155,7 @@ public final class PciRoot {
     LevelLine line = LevelLine.NONE;
     if (gsi >= 0) {
       synchronized (shared) {
-        line = shared.computeIfAbsent(gsi, g -> new SharedLine(lines.apply(g))).source();
+        line = shared.computeIfAbsent(gsi, g -> new SharedLevelLine(lines.apply(g))).source();
       }
     }
     function.attach(at, mapper, line, gsi);

@@ -389,6 +389,37 @@ class PciFunctionTest {
   }
 
   @Test
+  void pinHeldBackStaysLowThroughResetAndRestore() {
+    PciFunction f = onBus(full());
+    f.setBarAddress(0, 1L << 40);
+    f.writeConfig(4, 2, 6);
+    enableMsix(f);
+    f.intx().setLevel(true);
+    byte[] state = f.save();
+    events.clear();
+    f.restore(state);
+    assertEquals(List.of(), events);
+    f.writeConfig(4, 2, 0x406); // with INTx disabled as well
+    f.restore(state);
+    assertEquals(List.of(), events);
+    f.reset();
+    assertEquals(List.of("reset f"), events);
+  }
+
+  @Test
+  void removedFunctionIsNotMappedAgain() {
+    PciFunction f = full().build();
+    PciRoot root = PciRoot.builder(windows).build();
+    PciAddress at = root.rootBus().add(f);
+    f.writeConfig(4, 2, 2);
+    f.setBarAddress(0, 1L << 40);
+    assertTrue(f.bar(0).orElseThrow().isMapped());
+    assertEquals(List.of(f), root.rootBus().remove(at.device()));
+    f.setBarAddress(0, (1L << 40) + 0x10_0000);
+    assertFalse(f.bar(0).orElseThrow().isMapped());
+  }
+
+  @Test
   void windowInConfigurationSpaceReachesTheBar() {
     // virtio's pci_cfg_data: bar at 4, offset at 8, length at 12, data at 16.
     CapabilityHandler window =

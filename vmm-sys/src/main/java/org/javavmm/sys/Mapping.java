@@ -51,6 +51,11 @@ public final class Mapping implements AutoCloseable {
   private final Lock closing;
   private MemorySegment segment;
 
+  /** {@return the size in bytes of the host's pages, those that are not huge} */
+  public static long basePageSize() {
+    return PageSize.BASE;
+  }
+
   private Mapping(Place place, boolean readOnly, String what, long pageSize) {
     ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
     this.using = lock.readLock();

@@ -82,6 +82,9 @@ public final class OwnedFd implements AutoCloseable {
   private static final ThreadLocal<MemorySegment> POLLFD =
       ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(8, 8));
 
+  /** Between two looks whether others have left. */
+  private static final long AWAIT_NANOS = 50_000;
+
   /** Set in {@link #state} once closed; the bits below count calls in progress. */
   private static final int CLOSED = 0x8000_0000;
 
@@ -103,6 +106,9 @@ public final class OwnedFd implements AutoCloseable {
 
   @SuppressWarnings("UnusedVariable") // through STATE
   private volatile int state;
+
+  /** Whether the kernel has the number back. */
+  private volatile boolean gone;
 
   private OwnedFd(int number, String name, boolean owned) {
     this.number = number;
@@ -780,11 +786,25 @@ public final class OwnedFd implements AutoCloseable {
     }
   }
 
+  /**
+   * As {@link #close}, and waits until the calls that other threads are inside have ended: when
+   * this returns the kernel has closed the file, unless it was duplicated. For files that keep
+   * something else in use, such as memory. Must not be called between {@link #acquire} and {@link
+   * #release} of the same thread.
+   */
+  public void closeAndAwait() {
+    close();
+    while (!gone) {
+      LockSupport.parkNanos(AWAIT_NANOS);
+    }
+  }
+
   private void closeNumber() {
     if (owned) {
       // The number is free whatever close(2) answers, so there is nothing to do about an error.
       var _ = Libc.callInt(CLOSE, number);
     }
+    gone = true;
   }
 
   private IllegalStateException closed() {

@@ -168,6 +168,22 @@ class OwnedFdTest {
   }
 
   @Test
+  void closeAndAwaitReturnsOnceTheLastCallHasEnded() throws Exception {
+    OwnedFd fd = EventFd.create("test").fd();
+    int number = fd.acquire();
+    Thread closer = Thread.ofPlatform().start(fd::closeAndAwait);
+    while (!fd.isClosed()) {
+      Thread.onSpinWait();
+    }
+    closer.join(20);
+    assertTrue(closer.isAlive());
+    assertTrue(Files.exists(Path.of("/proc/self/fd/" + number), LinkOption.NOFOLLOW_LINKS));
+    fd.release();
+    closer.join();
+    fd.closeAndAwait();
+  }
+
+  @Test
   void closeWaitsForTheCallInside() throws Exception {
     long before = Descriptors.open(EVENTFD);
     OwnedFd fd = OwnedFd.adopt(Libc.callInt(Libc.function("eventfd"), 0, 0), "busy");
