@@ -231,7 +231,7 @@ final class Machine implements AutoCloseable {
   }
 
   @Override
-  public void close() throws Exception {
+  public void close() {
     device.slow = false;
     device.drainNow();
     if (mmio != null) {
