@@ -304,7 +304,9 @@ class VirtioLabTest {
       assertEquals(List.of(), lspci);
       return;
     }
-    String text = String.join("\n", lspci);
+    // It would also like to name the modules that could drive a device, from an index not there.
+    String noIndex = "lspci: Unable to load libkmod resources: error -2";
+    String text = String.join("\n", lspci.stream().filter(l -> !l.equals(noIndex)).toList());
     assertTrue(text.startsWith("00:00.0 "), text);
     assertTrue(text.contains("\n00:01.0 "), text);
     assertTrue(text.contains("MSI-X: Enable+ Count=2 Masked-"), text);
@@ -314,7 +316,16 @@ class VirtioLabTest {
     }
     // lspci's words for what is not as it should be.
     for (String complaint :
-        List.of("virtual", "disabled", "unassigned", "access denied", "broken", "!!!", "pcilib")) {
+        List.of(
+            "virtual",
+            "disabled",
+            "unassigned",
+            "access denied",
+            "broken",
+            "!!!",
+            "pcilib",
+            "nable to",
+            "error")) {
       assertFalse(text.contains(complaint), complaint + " in:\n" + text);
     }
     assertTrue(
