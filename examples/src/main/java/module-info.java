@@ -5,6 +5,7 @@
 module org.javavmm.examples {
   requires info.picocli;
   requires org.javavmm.lab;
+  requires org.javavmm.virtio.devices;
   requires org.javavmm.vmm;
   requires static org.jspecify;
 }

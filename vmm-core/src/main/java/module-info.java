@@ -9,6 +9,7 @@ module org.javavmm.vmm {
   requires transitive org.javavmm.loader;
   requires transitive org.javavmm.acpi;
   requires transitive org.javavmm.event;
+  requires transitive org.javavmm.virtio;
   requires static org.jspecify;
 
   exports org.javavmm.vmm;

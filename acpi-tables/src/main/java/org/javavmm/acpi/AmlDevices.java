@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.javavmm.acpi;
 
+import java.util.ArrayList;
+import java.util.List;
+
 /** Devices of a PC for the DSDT, composed from {@link Aml}. They belong in {@code \_SB}. */
 public final class AmlDevices {
   private AmlDevices() {}
@@ -21,5 +24,92 @@ public final class AmlDevices {
         Aml.name("_UID", Aml.integer(Check.range("_UID", uid, 0, Integer.MAX_VALUE))),
         Aml.name("_DDN", Aml.string(name)),
         Aml.name("_CRS", Aml.resourceTemplate(AmlResource.io(base, ComPort.LENGTH), interrupt)));
+  }
+
+  /**
+   * {@return a virtio-mmio device, {@code LNRO0005}, whose accesses to memory are coherent}
+   *
+   * @param name the device's name, such as {@code V000}
+   * @param uid its {@code _UID}, another one for each; not negative
+   * @param gpa where its registers are, a guest-physical address below 4 GiB
+   * @param length their bytes
+   * @param interrupt its interrupt
+   * @throws IllegalArgumentException if a value is malformed or out of range
+   */
+  public static AmlTerm virtioMmio(
+      String name, int uid, long gpa, long length, AmlResource interrupt) {
+    return Aml.device(
+        name,
+        Aml.name("_HID", Aml.string("LNRO0005")),
+        Aml.name("_UID", Aml.integer(Check.range("_UID", uid, 0, Integer.MAX_VALUE))),
+        Aml.name("_CCA", Aml.integer(1)),
+        Aml.name(
+            "_CRS", Aml.resourceTemplate(AmlResource.memory32Fixed(gpa, length, true), interrupt)));
+  }
+
+  /**
+   * {@return a PCI Express root bus without a bridge above it, {@code PNP0A08}, of segment 0}
+   *
+   * @param name the device's name, such as {@code PCI0}
+   * @param firstBus the number of the root bus, 0 to 255
+   * @param resources what it forwards and takes itself: {@link AmlResource#busNumbers}, {@link
+   *     AmlResource#ioWindow}, {@link AmlResource#memoryWindow}, and the ports of mechanism #1
+   * @param routes {@link #pciRoute} for each pin that is connected; without any there is no {@code
+   *     _PRT}
+   * @throws IllegalArgumentException if a value is malformed or out of range
+   */
+  public static AmlTerm pciRoot(
+      String name, int firstBus, List<AmlResource> resources, List<? extends AmlElement> routes) {
+    List<AmlTerm> terms =
+        new ArrayList<>(
+            List.of(
+                Aml.name("_HID", Aml.eisaId("PNP0A08")),
+                Aml.name("_CID", Aml.eisaId("PNP0A03")),
+                Aml.name("_UID", Aml.integer(firstBus)),
+                Aml.name("_SEG", Aml.integer(0)),
+                Aml.name("_BBN", Aml.integer(Check.range("root bus", firstBus, 0, 0xff))),
+                Aml.name("_CCA", Aml.integer(1)),
+                Aml.name("_CRS", Aml.resourceTemplate(resources))));
+    if (!routes.isEmpty()) {
+      terms.add(Aml.name("_PRT", Aml.pkg(routes)));
+    }
+    return Aml.device(name, terms);
+  }
+
+  /**
+   * {@return an element of a {@code _PRT} that leads to a global system interrupt for good (ACPI
+   * §6.2.13)} A guest takes it for level-triggered and active low.
+   *
+   * @param device the device's number on the root bus, 0 to 31; all its functions are meant
+   * @param pin 0 for INTA# to 3 for INTD#
+   * @param gsi the global system interrupt, 0 to 0xffffffff
+   * @throws IllegalArgumentException if a value is out of range
+   */
+  public static AmlData pciRoute(int device, int pin, long gsi) {
+    Check.range("PCI device", device, 0, 31);
+    Check.range("PCI pin", pin, 0, 3);
+    Check.range("GSI", gsi, 0, 0xffff_ffffL);
+    return Aml.pkg(
+        Aml.integer((long) device << 16 | 0xffff),
+        Aml.integer(pin),
+        Aml.integer(0),
+        Aml.integer(gsi));
+  }
+
+  /**
+   * {@return resources of the board that no other device claims, {@code PNP0C02}} A guest uses an
+   * area of {@link Mcfg} only if it is reserved so, or in the memory map.
+   *
+   * @param name the device's name, such as {@code MBRD}
+   * @param uid its {@code _UID}; not negative
+   * @param resources the resources
+   * @throws IllegalArgumentException if a value is malformed or out of range
+   */
+  public static AmlTerm motherboard(String name, int uid, AmlResource... resources) {
+    return Aml.device(
+        name,
+        Aml.name("_HID", Aml.eisaId("PNP0C02")),
+        Aml.name("_UID", Aml.integer(Check.range("_UID", uid, 0, Integer.MAX_VALUE))),
+        Aml.name("_CRS", Aml.resourceTemplate(resources)));
   }
 }

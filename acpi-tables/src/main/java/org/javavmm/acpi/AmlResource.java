@@ -113,4 +113,69 @@ public final class AmlResource {
     return new AmlResource(
         new ByteSink().u8(0x86).u16(9).u8(writable ? 1 : 0).u32(gpa).u32(length));
   }
+
+  /**
+   * {@return the buses behind a host bridge, which it produces (ASL's WordBusNumber, ACPI
+   * §6.4.3.5.3)}
+   *
+   * @param first the root bus, 0 to 255
+   * @param last the last bus, {@code first} to 255
+   * @throws IllegalArgumentException if a value is out of range
+   */
+  public static AmlResource busNumbers(int first, int last) {
+    Check.range("first bus", first, 0, 0xff);
+    Check.range("last bus", last, first, 0xff);
+    return new AmlResource(
+        windowHead(0x88, 13, 2, 0).u16(0).u16(first).u16(last).u16(0).u16(last - first + 1));
+  }
+
+  /**
+   * {@return a window of ports that a host bridge forwards (ASL's WordIO, EntireRange, ACPI
+   * §6.4.3.5.3)}
+   *
+   * @param first the first port, 0 to 0xffff
+   * @param last the last port, {@code first} to 0xffff, not both ends of the range at once
+   * @throws IllegalArgumentException if a value is out of range, or the window has all 65536 ports,
+   *     whose number the descriptor cannot hold
+   */
+  public static AmlResource ioWindow(int first, int last) {
+    Check.range("first port", first, 0, 0xffff);
+    Check.range("last port", last, first, 0xffff);
+    Check.range("number of ports", last - first + 1, 1, 0xffff);
+    return new AmlResource(
+        windowHead(0x88, 13, 1, 3).u16(0).u16(first).u16(last).u16(0).u16(last - first + 1));
+  }
+
+  /**
+   * {@return a window of memory that a host bridge forwards, neither cacheable nor prefetchable:
+   * ASL's DWordMemory where it ends below 4 GiB, QWordMemory otherwise (ACPI §6.4.3.5.1 and
+   * §6.4.3.5.2)}
+   *
+   * @param first its first guest-physical address, unsigned
+   * @param last its last one
+   * @throws IllegalArgumentException if it ends before it starts, or is all 2^64 bytes, whose
+   *     number the descriptor cannot hold
+   */
+  public static AmlResource memoryWindow(long first, long last) {
+    if (Long.compareUnsigned(last, first) < 0) {
+      throw new IllegalArgumentException(
+          "memory window 0x%x..0x%x ends before it starts".formatted(first, last));
+    }
+    long size = last - first + 1;
+    boolean all32 = first == 0 && last == 0xffff_ffffL;
+    if (last >>> 32 == 0 && !all32) {
+      return new AmlResource(
+          windowHead(0x87, 23, 0, 1).u32(0).u32(first).u32(last).u32(0).u32(size));
+    }
+    if (size == 0) {
+      throw new IllegalArgumentException(
+          "memory window 0x%x..0x%x has 2^64 bytes".formatted(first, last));
+    }
+    return new AmlResource(windowHead(0x8a, 43, 0, 1).u64(0).u64(first).u64(last).u64(0).u64(size));
+  }
+
+  /** Of an address space descriptor: produced, decoded positively, both ends fixed. */
+  private static ByteSink windowHead(int tag, int length, int type, int typeFlags) {
+    return new ByteSink().u8(tag).u16(length).u8(type).u8(0x0c).u8(typeFlags);
+  }
 }

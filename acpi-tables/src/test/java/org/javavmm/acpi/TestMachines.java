@@ -112,6 +112,47 @@ enum TestMachines {
     }
   },
 
+  /** A PCI root bus with windows below and above 4 GiB, its pins, and ECAM. */
+  PCI {
+    @Override
+    AcpiTables tables() {
+      List<AmlData> routes = new ArrayList<>();
+      for (int device = 0; device < 32; device++) {
+        for (int pin = 0; pin < 4; pin++) {
+          routes.add(AmlDevices.pciRoute(device, pin, 20 + ((device + pin) & 3)));
+        }
+      }
+      return AcpiTables.builder()
+          .add(fadt().build())
+          .add(Mcfg.of(0xe000_0000L, 0, 3))
+          .add(
+              Dsdt.of(
+                  Aml.scope(
+                      "\\_SB",
+                      AmlDevices.virtioMmio(
+                          "V000",
+                          0,
+                          0xf000_0000L,
+                          0x1000,
+                          AmlResource.interrupt(
+                              16, Trigger.EDGE, Polarity.ACTIVE_HIGH, Sharing.EXCLUSIVE)),
+                      AmlDevices.pciRoot(
+                          "PCI0",
+                          0,
+                          List.of(
+                              AmlResource.busNumbers(0, 3),
+                              AmlResource.io(0xcf8, 8),
+                              AmlResource.ioWindow(0x1000, 0xffff),
+                              AmlResource.memoryWindow(0xc000_0000L, 0xdfff_ffffL),
+                              AmlResource.memoryWindow(0x1_0000_0000L, 0xff_ffff_ffffL)),
+                          routes),
+                      AmlDevices.motherboard(
+                          "MBRD", 0, AmlResource.memory32Fixed(0xe000_0000L, 4 << 20, true))),
+                  Aml.sleepState(5, 5)))
+          .build();
+    }
+  },
+
   /** Methods, fields and every constant. */
   METHODS {
     @Override

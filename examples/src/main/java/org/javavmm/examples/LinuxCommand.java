@@ -35,29 +35,37 @@ final class LinuxCommand {
   private LinuxCommand() {}
 
   static CommandSpec spec() {
-    return Options.command(
-            "linux",
-            "Boots a Linux kernel with a shell on the serial console. Without --kernel it is"
-                + " Debian's cloud kernel, without --initrd a busybox; both are fetched once."
-                + " Ctrl-A x ends the VM, Ctrl-A h tells more.")
-        .addOption(Options.value("--kernel", "FILE", "a bzImage, or an ELF vmlinux"))
-        .addOption(Options.value("--initrd", "FILE", "an initramfs, used as it is"))
-        .addOption(
-            Options.value(
-                "--cmdline", "TEXT", "parameters for the kernel, after those of the monitor"))
-        .addOption(Options.value("--memory", "SIZE", "the guest's memory, by default 512M"))
-        .addOption(Options.value("--cpus", "N", "the guest's CPUs, by default 1"))
-        .addOption(
-            Options.value(
-                "--command",
-                "CMD",
-                "run CMD in the guest's shell instead: its output, errors and status become ours;"
-                    + " its standard input is empty. With --initrd our init and busybox are added to"
-                    + " that initramfs"))
-        .addOption(Options.kvmOption());
+    CommandSpec spec =
+        Options.command(
+                "linux",
+                "Boots a Linux kernel with a shell on the serial console. Without --kernel it is"
+                    + " Debian's cloud kernel, without --initrd a busybox; both are fetched once."
+                    + " Ctrl-A x ends the VM, Ctrl-A h tells more.")
+            .addOption(Options.value("--kernel", "FILE", "a bzImage, or an ELF vmlinux"))
+            .addOption(Options.value("--initrd", "FILE", "an initramfs, used as it is"))
+            .addOption(
+                Options.value(
+                    "--cmdline", "TEXT", "parameters for the kernel, after those of the monitor"))
+            .addOption(Options.value("--memory", "SIZE", "the guest's memory, by default 512M"))
+            .addOption(Options.value("--cpus", "N", "the guest's CPUs, by default 1"))
+            .addOption(
+                Options.value(
+                    "--command",
+                    "CMD",
+                    "run CMD in the guest's shell instead: its output, errors and status become ours;"
+                        + " its standard input is empty. With --initrd our init and busybox are added to"
+                        + " that initramfs"))
+            .addOption(Options.kvmOption());
+    GuestDevices.addTo(spec);
+    return spec;
   }
 
   static int run(Options options, PrintStream err) throws IOException, InterruptedException {
+    return run(options, GuestDevices.of(options), err);
+  }
+
+  static int run(Options options, GuestDevices devices, PrintStream err)
+      throws IOException, InterruptedException {
     // All that the user gave, before anything is fetched, built or started.
     final long memory = options.size("--memory", DEFAULT_MEMORY, MIN_MEMORY, MAX_MEMORY);
     final int cpus = options.number("--cpus", 1, 1, MAX_CPUS);
@@ -104,7 +112,7 @@ final class LinuxCommand {
     if (lab) {
       return LabRun.ofThisProcess(options.verbose()).forGuest(memory, cpus).run();
     }
-    LinuxVmm vmm = new LinuxVmm(memory, cpus, plan, options.verbose(), err);
+    LinuxVmm vmm = new LinuxVmm(memory, cpus, plan, devices, options.verbose(), err);
     return command.isPresent() ? vmm.runCommand() : vmm.runConsole();
   }
 

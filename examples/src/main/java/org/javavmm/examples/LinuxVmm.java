@@ -9,6 +9,7 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.javavmm.acpi.ComPort;
+import org.javavmm.event.SubscriberStartException;
 import org.javavmm.loader.BootPlan;
 import org.javavmm.superio.BufferedSink;
 import org.javavmm.superio.CaptureSink;
@@ -43,13 +44,21 @@ final class LinuxVmm {
   private final long memory;
   private final int cpus;
   private final BootPlan plan;
+  private final GuestDevices devices;
   private final boolean verbose;
   private final PrintStream err;
 
-  LinuxVmm(long memory, int cpus, BootPlan plan, boolean verbose, PrintStream err) {
+  LinuxVmm(
+      long memory,
+      int cpus,
+      BootPlan plan,
+      GuestDevices devices,
+      boolean verbose,
+      PrintStream err) {
     this.memory = memory;
     this.cpus = cpus;
     this.plan = plan;
+    this.devices = devices;
     this.verbose = verbose;
     this.err = err;
   }
@@ -135,7 +144,12 @@ final class LinuxVmm {
 
   private void prepare(Vmm vmm, Set<ComPort> ports) throws IOException {
     LinuxBoot.addPowerDevices(vmm);
-    LinuxBoot.prepare(vmm, plan, LinuxBoot.acpiTables(cpus, ports));
+    try {
+      devices.attach(vmm);
+    } catch (SubscriberStartException e) {
+      throw new IOException("a device cannot be attached: " + e.getMessage(), e);
+    }
+    LinuxBoot.prepare(vmm, plan, LinuxBoot.acpiTables(vmm, ports));
   }
 
   /** Runs the machine; a signal to this process ends it. */

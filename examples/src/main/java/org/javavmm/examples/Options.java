@@ -63,6 +63,11 @@ final class Options {
         .build();
   }
 
+  /** An option without a value. */
+  static OptionSpec flag(String name, String description) {
+    return OptionSpec.builder(name).type(boolean.class).description(description).build();
+  }
+
   /**
    * Parses what follows the command. Where nothing does, picocli is not even loaded: its classes
    * are of a version that the start-up archive cannot hold, and cost more than a small monitor's
@@ -102,7 +107,12 @@ final class Options {
   }
 
   boolean verbose() {
-    return result != null && result.hasMatchedOption("--verbose");
+    return has("--verbose");
+  }
+
+  /** Whether an option is given. */
+  boolean has(String option) {
+    return result != null && result.hasMatchedOption(option);
   }
 
   Optional<String> get(String option) {

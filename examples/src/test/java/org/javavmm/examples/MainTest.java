@@ -107,6 +107,15 @@ class MainTest {
   }
 
   @Test
+  void virtioDevices() {
+    assertRefused(
+        vmm("linux", "--rng", "--transport", "isa"), "--transport isa: must be mmio or pci");
+    assertRefused(
+        vmm("linux", "--transport", "pci"),
+        "--transport: there is no virtio device; add one, such as --rng");
+  }
+
+  @Test
   void kernelFiles() throws IOException {
     assertRefused(vmm("linux", "--kernel", folder + "/nothing"), "nothing");
     assertRefused(vmm("linux", "--kernel", folder.toString()), folder.toString());

@@ -7,6 +7,8 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.javavmm.acpi.AcpiTables;
 import org.javavmm.acpi.Aml;
+import org.javavmm.acpi.AmlData;
+import org.javavmm.acpi.AmlDevices;
 import org.javavmm.acpi.AmlResource;
 import org.javavmm.acpi.AmlTerm;
 import org.javavmm.acpi.ComPort;
@@ -14,17 +16,25 @@ import org.javavmm.acpi.Dsdt;
 import org.javavmm.acpi.Fadt;
 import org.javavmm.acpi.GenericAddress;
 import org.javavmm.acpi.Madt;
+import org.javavmm.acpi.Mcfg;
 import org.javavmm.acpi.PlacedTables;
+import org.javavmm.acpi.Polarity;
+import org.javavmm.acpi.Sharing;
+import org.javavmm.acpi.Trigger;
 import org.javavmm.arch.BootState;
 import org.javavmm.arch.Gdt;
 import org.javavmm.arch.PageTables;
+import org.javavmm.device.AddressRange;
 import org.javavmm.device.InterruptLine;
 import org.javavmm.kvm.KvmException;
 import org.javavmm.loader.BootPlan;
 import org.javavmm.loader.LoaderException;
 import org.javavmm.loader.X86Layout;
+import org.javavmm.pci.ConfigPorts;
+import org.javavmm.pci.IntxPin;
 import org.javavmm.superio.AcpiPower;
 import org.javavmm.superio.I8042;
+import org.javavmm.virtio.VirtioMmioLayout;
 
 /**
  * Puts a Linux kernel into a machine: the plan of {@code linux-loader}, the ACPI tables that
@@ -34,6 +44,9 @@ import org.javavmm.superio.I8042;
 public final class LinuxBoot {
   /** The address of the first IOAPIC of KVM. */
   private static final long IOAPIC_ADDRESS = 0xfec0_0000L;
+
+  /** How many devices a bus has. */
+  private static final int PCI_DEVICES = 32;
 
   private LinuxBoot() {}
 
@@ -62,6 +75,22 @@ public final class LinuxBoot {
    * @return the tables
    */
   public static AcpiTables acpiTables(int cpus, Set<ComPort> serialPorts) {
+    return acpiTables(cpus, serialPorts, Board.Slots.NONE);
+  }
+
+  /**
+   * The ACPI tables of a machine: those of {@link #acpiTables(int, Set)}, and its virtio-mmio
+   * devices and PCI root as they are now.
+   *
+   * @param vmm the machine, with all its devices
+   * @param serialPorts the serial ports that exist
+   * @return the tables
+   */
+  public static AcpiTables acpiTables(Vmm vmm, Set<ComPort> serialPorts) {
+    return acpiTables(vmm.cpus(), serialPorts, vmm.slots());
+  }
+
+  static AcpiTables acpiTables(int cpus, Set<ComPort> serialPorts, Board.Slots slots) {
     Madt.Builder madt = Madt.builder();
     for (int id = 0; id < cpus; id++) {
       madt.processor(id, id, Madt.ProcessorState.ENABLED);
@@ -70,8 +99,22 @@ public final class LinuxBoot {
     for (ComPort port : new TreeSet<>(serialPorts)) {
       devices.add(port.device(AmlResource.irq(serialInterrupt(port))));
     }
+    for (int i = 0; i < slots.mmio().size(); i++) {
+      Board.MmioSlot slot = slots.mmio().get(i);
+      devices.add(
+          AmlDevices.virtioMmio(
+              "V%03X".formatted(i),
+              i,
+              slot.gpa(),
+              VirtioMmioLayout.SIZE,
+              AmlResource.interrupt(
+                  slot.gsi(), Trigger.EDGE, Polarity.ACTIVE_HIGH, Sharing.EXCLUSIVE)));
+    }
+    slots.pci().ifPresent(slot -> devices.addAll(pciDevices(slot)));
     GenericAddress power = GenericAddress.ioByte(AcpiPower.PORT);
-    return AcpiTables.builder()
+    AcpiTables.Builder tables = AcpiTables.builder();
+    slots.pci().ifPresent(slot -> tables.add(Mcfg.of(slot.ecam(), 0, slot.lastBus())));
+    return tables
         .add(
             Fadt.hardwareReduced()
                 .resetRegister(power, AcpiPower.RESET)
@@ -80,6 +123,26 @@ public final class LinuxBoot {
         .add(madt.ioApic(0, IOAPIC_ADDRESS, 0).localApicNmi(1).build())
         .add(Dsdt.of(Aml.scope("\\_SB", devices), Aml.sleepState(5, AcpiPower.SLEEP_TYPE_S5)))
         .build();
+  }
+
+  private static List<AmlTerm> pciDevices(Board.PciSlot slot) {
+    List<AmlResource> resources = new ArrayList<>();
+    resources.add(AmlResource.busNumbers(0, slot.lastBus()));
+    resources.add(AmlResource.io(ConfigPorts.BASE, ConfigPorts.PORTS));
+    resources.add(AmlResource.ioWindow(slot.firstPort(), slot.lastPort()));
+    for (AddressRange window : slot.memory()) {
+      resources.add(AmlResource.memoryWindow(window.start(), window.last()));
+    }
+    List<AmlData> routes = new ArrayList<>();
+    for (int device = 0; device < PCI_DEVICES; device++) {
+      for (IntxPin pin : IntxPin.values()) {
+        routes.add(AmlDevices.pciRoute(device, pin.register() - 1, slot.router().gsi(device, pin)));
+      }
+    }
+    return List.of(
+        AmlDevices.pciRoot("PCI0", 0, resources, routes),
+        AmlDevices.motherboard(
+            "MBRD", 0, AmlResource.memory32Fixed(slot.ecam(), slot.ecamSize(), true)));
   }
 
   /**

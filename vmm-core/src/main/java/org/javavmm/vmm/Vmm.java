@@ -9,12 +9,15 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
 import org.javavmm.arch.BootState;
 import org.javavmm.arch.CpuidTemplate;
+import org.javavmm.device.AddressMap;
 import org.javavmm.device.Bus;
 import org.javavmm.device.InterruptLine;
 import org.javavmm.device.LevelLine;
 import org.javavmm.device.SharedLevelLine;
 import org.javavmm.event.EventLoop;
+import org.javavmm.event.SubscriberStartException;
 import org.javavmm.kvm.Cap;
+import org.javavmm.kvm.Cpuid;
 import org.javavmm.kvm.Kvm;
 import org.javavmm.kvm.KvmException;
 import org.javavmm.kvm.Vcpu;
@@ -23,8 +26,13 @@ import org.javavmm.loader.MemoryRange;
 import org.javavmm.loader.X86Layout;
 import org.javavmm.memory.GuestMemory;
 import org.javavmm.memory.RegionSpec;
+import org.javavmm.pci.PciRoot;
 import org.javavmm.sys.Epoll;
 import org.javavmm.sys.SystemCallException;
+import org.javavmm.virtio.TransportSetup;
+import org.javavmm.virtio.VirtioDevice;
+import org.javavmm.virtio.VirtioMmio;
+import org.javavmm.virtio.VirtioPci;
 import org.javavmm.vmkvm.KvmInterruptLine;
 import org.javavmm.vmkvm.KvmLevelLine;
 import org.javavmm.vmkvm.KvmMemory;
@@ -48,6 +56,9 @@ public final class Vmm implements AutoCloseable {
 
   private static final long TSS_ADDRESS = 0xfffb_d000L;
 
+  /** What a processor has that does not say. */
+  private static final int MIN_ADDRESS_BITS = 36;
+
   private static final Cap[] NEEDED = {
     Cap.USER_MEMORY,
     Cap.IRQCHIP,
@@ -70,6 +81,7 @@ public final class Vmm implements AutoCloseable {
   private final Vm vm;
   private final KvmMemory slots;
   private final EventLoop events;
+  private final Board board;
 
   private Vmm(Kvm kvm, GuestMemory memory, int cpus) throws SystemCallException {
     this.memory = memory;
@@ -80,7 +92,8 @@ public final class Vmm implements AutoCloseable {
       vm.createIrqchip();
       slots = undo.on(KvmMemory.attach(vm, memory));
       boolean tscDeadline = kvm.checkExtension(Cap.TSC_DEADLINE_TIMER) != 0;
-      CpuidTemplate cpuid = CpuidTemplate.of(kvm.supportedCpuid(), tscDeadline);
+      Cpuid supported = kvm.supportedCpuid();
+      CpuidTemplate cpuid = CpuidTemplate.of(supported, tscDeadline);
       for (int id = 0; id < cpus; id++) {
         Vcpu vcpu = vm.createVcpu(id);
         vcpu.setCpuid2(cpuid.forVcpu(id, cpus));
@@ -88,9 +101,18 @@ public final class Vmm implements AutoCloseable {
         loops.add(new VcpuLoop(vcpu, pio, mmio, memory, this::stop));
       }
       events = undo.on(EventLoop.create("events"));
+      board = new Board(this, vm, addressBits(supported));
       undo.keep();
     }
     events.onFailure((name, cause) -> stop(monitorFailure(name, cause)));
+  }
+
+  /** Leaf 0x80000008: the width of physical addresses, and of a guest's where it is less. */
+  private static int addressBits(Cpuid cpuid) {
+    int eax = cpuid.find(0x8000_0008, 0).map(Cpuid.Entry::eax).orElse(MIN_ADDRESS_BITS);
+    int host = eax & 0xff;
+    int guest = eax >>> 16 & 0xff;
+    return guest == 0 ? host : Math.min(host, guest);
   }
 
   /** {@return a builder of a machine with 128 MiB and one vCPU} */
@@ -273,6 +295,112 @@ public final class Vmm implements AutoCloseable {
     return line;
   }
 
+  // ---- virtio and PCI ------------------------------------------------------------------------
+
+  /**
+   * {@return which addresses and interrupts the machine gives to devices, and who has them} The
+   * slots of virtio-mmio are in 0xf0000000 to 0xf0ffffff. Pins 9 to 23 of the IOAPIC are in its
+   * window, 16 to 23 being given first; who uses one by himself ({@link #interrupt}) reserves it
+   * there. With {@link #pciRoot} come the windows of PCI.
+   */
+  public AddressMap addresses() {
+    return board.addresses();
+  }
+
+  /**
+   * {@return how this machine's virtio devices are attached: in its memory, on its event loop, with
+   * doorbells of KVM} To be changed by its {@code with…} methods and given to {@link
+   * #attachMmio(TransportSetup)} or {@link #attachPci(TransportSetup)}.
+   *
+   * @param device the device
+   * @throws SystemCallException if KVM does not say what doorbells it has
+   */
+  public TransportSetup virtioSetup(VirtioDevice device) throws SystemCallException {
+    return TransportSetup.of(device, memory, events).withDoorbells(board.doorbells());
+  }
+
+  /**
+   * Attaches a device by virtio-mmio: at the next free place, with an edge-triggered interrupt of
+   * its own. There are 14 interrupts for these, 10 if there is PCI.
+   *
+   * @param device the device
+   * @return its transport, which belongs to the machine
+   * @throws IllegalArgumentException if what the device says of itself is not possible
+   * @throws IllegalStateException if no place or interrupt is left
+   * @throws SystemCallException if KVM refuses, or the process has no descriptor left
+   * @throws SubscriberStartException if the event loop cannot watch its events
+   */
+  public VirtioMmio attachMmio(VirtioDevice device)
+      throws SystemCallException, SubscriberStartException {
+    return attachMmio(virtioSetup(device));
+  }
+
+  /**
+   * Attaches a device by virtio-mmio, as {@link #attachMmio(VirtioDevice)} does.
+   *
+   * @param setup the device and what it runs on, from {@link #virtioSetup}
+   * @return its transport, which belongs to the machine
+   * @throws IllegalArgumentException if what the device says of itself is not possible
+   * @throws IllegalStateException if no place or interrupt is left
+   * @throws SystemCallException if KVM refuses, or the process has no descriptor left
+   * @throws SubscriberStartException if the event loop cannot watch its events
+   */
+  public VirtioMmio attachMmio(TransportSetup setup)
+      throws SystemCallException, SubscriberStartException {
+    return board.attachMmio(setup);
+  }
+
+  /**
+   * {@return the PCI root} Made when it is first asked for, or with the first device: bus 0 behind
+   * a host bridge, reached by the ports 0xcf8 to 0xcff and by ECAM at 0xe0000000. BARs are in ports
+   * from 0x1000 on, in memory from 0xc0000000 to 0xdfffffff, and above all memory. A function that
+   * is added to it by hand has its BARs where the guest puts them.
+   *
+   * @throws IllegalStateException if a region of memory is in the way, or too few interrupts are
+   *     left
+   */
+  public PciRoot pciRoot() {
+    return board.pciRoot();
+  }
+
+  /**
+   * Attaches a device by virtio-pci: in the next free slot of {@link #pciRoot}, with MSI-X for each
+   * queue and the configuration, and pin A for guests without. Its BARs are assigned.
+   *
+   * @param device the device
+   * @return its transport, which belongs to the machine
+   * @throws IllegalArgumentException if what the device says of itself is not possible
+   * @throws IllegalStateException if no slot or no place for its BARs is left, or as {@link
+   *     #pciRoot}
+   * @throws SystemCallException if KVM refuses, or the process has no descriptor left
+   * @throws SubscriberStartException if the event loop cannot watch its events
+   */
+  public VirtioPci attachPci(VirtioDevice device)
+      throws SystemCallException, SubscriberStartException {
+    return attachPci(virtioSetup(device));
+  }
+
+  /**
+   * Attaches a device by virtio-pci, as {@link #attachPci(VirtioDevice)} does.
+   *
+   * @param setup the device and what it runs on, from {@link #virtioSetup}
+   * @return its transport, which belongs to the machine
+   * @throws IllegalArgumentException if what the device says of itself is not possible
+   * @throws IllegalStateException if no slot or no place for its BARs is left, or as {@link
+   *     #pciRoot}
+   * @throws SystemCallException if KVM refuses, or the process has no descriptor left
+   * @throws SubscriberStartException if the event loop cannot watch its events
+   */
+  public VirtioPci attachPci(TransportSetup setup)
+      throws SystemCallException, SubscriberStartException {
+    return board.attachPci(setup);
+  }
+
+  /** What the tables have to describe. */
+  Board.Slots slots() {
+    return board.slots();
+  }
+
   /** KVM takes any number, and the interrupts would go nowhere. */
   private static void checkPin(int gsi) {
     if (gsi < 0 || gsi > 23) {
@@ -282,7 +410,8 @@ public final class Vmm implements AutoCloseable {
 
   /**
    * Runs the guest until somebody stops it. All vCPUs' threads are ready before the first enters
-   * the guest. When this returns, no vCPU runs and the event loop has run what was posted to it.
+   * the guest. When this returns, no vCPU runs, virtio devices were reset, and the event loop has
+   * run what was posted to it.
    *
    * @return why it stopped
    * @throws IllegalStateException if it ran or was closed before
@@ -309,6 +438,8 @@ public final class Vmm implements AutoCloseable {
         ready.countDown();
       }
       threads.forEach(Vmm::join);
+      // Nobody notifies devices any more; what they have in flight ends while their loop runs.
+      board.reset();
       events.stop();
       join(eventThread);
     }
@@ -368,6 +499,7 @@ public final class Vmm implements AutoCloseable {
   /** Frees all that the machine owns. Must not be called while {@link #run} runs; twice is safe. */
   @Override
   public void close() {
+    board.close();
     lines.forEach(KvmInterruptLine::close);
     // The loop watches what the level-triggered lines own.
     events.close();

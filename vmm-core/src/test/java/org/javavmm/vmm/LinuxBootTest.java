@@ -14,11 +14,19 @@ import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import org.javavmm.acpi.AmlDevices;
+import org.javavmm.acpi.AmlResource;
 import org.javavmm.acpi.ComPort;
 import org.javavmm.acpi.PlacedTables;
+import org.javavmm.acpi.Polarity;
+import org.javavmm.acpi.Sharing;
+import org.javavmm.acpi.Trigger;
+import org.javavmm.device.AddressRange;
 import org.javavmm.loader.X86Layout;
+import org.javavmm.pci.PciInterruptRouter;
 import org.javavmm.superio.AcpiPower;
 import org.junit.jupiter.api.Test;
 
@@ -113,5 +121,82 @@ class LinuxBootTest {
     }
     assertEquals(AcpiPower.RESET, fadt.get(128));
     assertTrue(dsdtHas(placed(1, Set.of()), "_S5_"));
+  }
+
+  private static final Board.PciSlot PCI =
+      new Board.PciSlot(
+          0xe000_0000L,
+          0x10_0000,
+          0,
+          0x1000,
+          0xffff,
+          List.of(
+              new AddressRange("low", 0xc000_0000L, 0xdfff_ffffL),
+              new AddressRange("high", 0x1_0000_0000L, 0xf_ffff_ffffL)),
+          PciInterruptRouter.swizzled(20, 21, 22, 23));
+
+  private static PlacedTables placed(Board.Slots slots) {
+    return LinuxBoot.acpiTables(1, Set.of(), slots)
+        .place(X86Layout.ACPI_START, X86Layout.ACPI_END - X86Layout.ACPI_START);
+  }
+
+  private static String latin(byte[] bytes) {
+    return new String(bytes, StandardCharsets.ISO_8859_1);
+  }
+
+  @Test
+  void virtioMmioDevices() {
+    PlacedTables tables =
+        placed(
+            new Board.Slots(
+                List.of(new Board.MmioSlot(0xf000_0000L, 16), new Board.MmioSlot(0xf000_1000L, 9)),
+                Optional.empty()));
+    for (int i = 0; i < 2; i++) {
+      assertTrue(dsdtHas(tables, "V00" + i));
+      long gpa = 0xf000_0000L + 0x1000L * i;
+      AmlResource memory = AmlResource.memory32Fixed(gpa, 0x1000, true);
+      AmlResource interrupt =
+          AmlResource.interrupt(
+              i == 0 ? 16 : 9, Trigger.EDGE, Polarity.ACTIVE_HIGH, Sharing.EXCLUSIVE);
+      assertTrue(dsdtHas(tables, latin(memory.toBytes()) + latin(interrupt.toBytes())));
+    }
+    assertFalse(dsdtHas(tables, "V002"));
+    assertFalse(dsdtHas(tables, "PCI0"));
+    assertTrue(tables.entries().stream().noneMatch(e -> e.signature().equals("MCFG")));
+  }
+
+  @Test
+  void aPciRootWithItsWindowsPinsAndConfigurationSpace() {
+    PlacedTables tables = placed(new Board.Slots(List.of(), Optional.of(PCI)));
+    ByteBuffer mcfg = table(tables, "MCFG");
+    assertEquals(0xe000_0000L, mcfg.getLong(HEADER + 8));
+    assertEquals(0, mcfg.get(HEADER + 8 + 10), "first bus");
+    assertEquals(0, mcfg.get(HEADER + 8 + 11), "last bus");
+    String resources =
+        latin(AmlResource.busNumbers(0, 0).toBytes())
+            + latin(AmlResource.io(0xcf8, 8).toBytes())
+            + latin(AmlResource.ioWindow(0x1000, 0xffff).toBytes())
+            + latin(AmlResource.memoryWindow(0xc000_0000L, 0xdfff_ffffL).toBytes())
+            + latin(AmlResource.memoryWindow(0x1_0000_0000L, 0xf_ffff_ffffL).toBytes());
+    assertTrue(dsdtHas(tables, resources));
+    // Reserved, so that a guest uses it.
+    assertTrue(
+        dsdtHas(tables, latin(AmlResource.memory32Fixed(0xe000_0000L, 0x10_0000, true).toBytes())));
+    // Pin B of device 3 is one of four: (3 + 1) & 3.
+    assertTrue(dsdtHas(tables, latin(AmlDevices.pciRoute(3, 1, 20).toBytes())));
+    assertTrue(dsdtHas(tables, latin(AmlDevices.pciRoute(31, 3, 22).toBytes())));
+  }
+
+  @Test
+  void theMostDevicesFit() {
+    List<Board.MmioSlot> all = new ArrayList<>();
+    for (int i = 0; i < 14; i++) {
+      all.add(new Board.MmioSlot(0xf000_0000L + 0x1000L * i, 9 + i));
+    }
+    PlacedTables tables =
+        LinuxBoot.acpiTables(
+                254, EnumSet.allOf(ComPort.class), new Board.Slots(all, Optional.of(PCI)))
+            .place(X86Layout.ACPI_START, X86Layout.ACPI_END - X86Layout.ACPI_START);
+    assertTrue(tables.bytes().length < 0x4000, tables.bytes().length + " bytes");
   }
 }
