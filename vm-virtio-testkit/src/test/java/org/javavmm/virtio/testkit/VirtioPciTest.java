@@ -449,7 +449,7 @@ class VirtioPciTest {
               try (Machine m = new Machine(Kind.PCI)) {
                 VirtioPci.Builder _ =
                     VirtioPci.builder(TransportSetup.of(m.device, m.memory, m.loop))
-                        .msix(name -> new Machine.Vector(), 1);
+                        .msix(name -> m.new Vector(), 1);
               }
             });
     assertEquals("vectors=1 is not in 2..2048", e.getMessage());
