@@ -13,6 +13,8 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** The clauses, the tests of each, and the mutations that a test has to notice. */
@@ -28,15 +30,38 @@ final class ClauseList {
       String section, boolean keyworded, String id, String keyword, String text, String reason) {}
 
   /**
-   * A change to a source file that makes a test fail.
+   * A replacement in a source file.
+   *
+   * @param old the text to be replaced, found once; white space of any kind counts as one blank
+   * @param replacement what comes in its place
+   */
+  record Edit(String old, String replacement) {
+    String apply(String source) {
+      String pattern =
+          String.join(
+              "\\s+", Arrays.stream(old.strip().split("\\s+")).map(Pattern::quote).toList());
+      Matcher matcher = Pattern.compile(pattern).matcher(source);
+      if (!matcher.find()) {
+        throw new IllegalArgumentException("not found: " + old);
+      }
+      int start = matcher.start();
+      int end = matcher.end();
+      if (matcher.find()) {
+        throw new IllegalArgumentException("found twice: " + old);
+      }
+      return source.substring(0, start) + replacement + source.substring(end);
+    }
+  }
+
+  /**
+   * A change to the device that makes tests fail.
    *
    * @param clauses the clauses that it breaks
    * @param what what the device then does
    * @param module the module of the source file
    * @param file the name of the source file
    * @param tests the tests that have to fail, as {@code Class.method}
-   * @param old the text to be replaced, found once; white space counts as one blank
-   * @param replacement what comes in its place
+   * @param edits the change
    */
   record Mutation(
       List<String> clauses,
@@ -44,8 +69,7 @@ final class ClauseList {
       String module,
       String file,
       List<String> tests,
-      String old,
-      String replacement) {
+      List<Edit> edits) {
     Path path(Path root) {
       return root.resolve(module + "/src/main/java/org/javavmm")
           .resolve(module.substring(module.indexOf('-') + 1))
@@ -54,18 +78,9 @@ final class ClauseList {
 
     /** The source with the change. */
     String apply(String source) {
-      String pattern =
-          String.join(
-              "\\s+",
-              Arrays.stream(old.strip().split("\\s+")).map(ClauseList::quote).toList());
-      var matcher = java.util.regex.Pattern.compile(pattern).matcher(source);
-      if (!matcher.find()) {
-        throw new IllegalArgumentException(file + ": not found: " + old);
-      }
-      String changed =
-          source.substring(0, matcher.start()) + replacement + source.substring(matcher.end());
-      if (matcher.find()) {
-        throw new IllegalArgumentException(file + ": found twice: " + old);
+      String changed = source;
+      for (Edit edit : edits) {
+        changed = edit.apply(changed);
       }
       return changed;
     }
@@ -75,10 +90,6 @@ final class ClauseList {
   static final String SOURCES = "vm-virtio-testkit/src/test/java/org/javavmm/virtio/testkit";
 
   private ClauseList() {}
-
-  private static String quote(String word) {
-    return java.util.regex.Pattern.quote(word);
-  }
 
   private static String resource(String name) throws IOException {
     try (InputStream in = ClauseList.class.getResourceAsStream(name)) {
@@ -122,8 +133,8 @@ final class ClauseList {
       List<String> clauses = List.of();
       String what = "";
       List<String> tests = new ArrayList<>();
-      StringBuilder old = new StringBuilder();
-      StringBuilder replacement = new StringBuilder();
+      List<Edit> edits = new ArrayList<>();
+      Edit edit = new Edit("", "");
       for (String line : lines) {
         String rest = line.length() < 2 ? "" : line.substring(2);
         switch (line.charAt(0)) {
@@ -137,20 +148,20 @@ final class ClauseList {
             file = rest.substring(slash + 1);
           }
           case '?' -> tests.add(rest);
-          case '-' -> old.append(rest).append('\n');
-          case '+' -> replacement.append(rest).append('\n');
+          case '-' -> {
+            if (!edit.replacement().isEmpty()) {
+              edits.add(edit);
+              edit = new Edit("", "");
+            }
+            edit = new Edit(edit.old() + rest + "\n", "");
+          }
+          case '+' -> edit = new Edit(edit.old(), edit.replacement() + rest + "\n");
           default -> throw new IOException("mutations.txt: " + line);
         }
       }
+      edits.add(edit);
       mutations.add(
-          new Mutation(
-              clauses,
-              what,
-              module,
-              file,
-              List.copyOf(tests),
-              old.toString(),
-              replacement.toString()));
+          new Mutation(clauses, what, module, file, List.copyOf(tests), List.copyOf(edits)));
     }
     return mutations;
   }

@@ -30,6 +30,7 @@ import org.javavmm.virtio.UsedRingLayout;
 import org.javavmm.virtio.VirtioMmio;
 import org.javavmm.virtio.VirtioMmioLayout;
 import org.javavmm.virtio.VirtioPci;
+import org.javavmm.virtio.VirtioPciLayout;
 import org.javavmm.virtio.Virtqueue;
 import org.javavmm.virtio.testkit.Machine.Kind;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -536,6 +537,57 @@ class ClauseTest {
         assertTrue(m.driver.enable(0, queues[0].config()));
         assertEquals(size, m.onLoop(() -> m.device.context().queue(0).size()));
       }
+    }
+  }
+
+  /** As the queue's, for all of them. */
+  @ParameterizedTest
+  @MethodSource("working")
+  @Clause({"RESET-01", "RESET-02", "RESET-03", "PCI-22", "PCI-23", "MMIO-D05"})
+  void aResetDeviceLeavesMemoryAlone(Way way) throws Exception {
+    try (Machine m = machine(way.kind)) {
+      for (int round = 0; round < 5; round++) {
+        DriverQueue queue = m.driver.start(m.memory, RINGS, 8, 2, way.features())[0];
+        m.device.holds = true;
+        int _ = queue.offer(List.of(readable(DATA, 8), writable(DATA + 8, 8)));
+        queue.expose();
+        m.driver.notify(0);
+        TransportDriver.await(() -> held(m) == 1, "not taken");
+        Virtqueue old = m.device.context().queue(0);
+        Request late = m.onLoop(() -> old.held().getFirst());
+        m.driver.status(0);
+        assertEquals(0, m.driver.status());
+        MemoryGuard before = new MemoryGuard(m.memory);
+        assertFalse(m.onLoop(() -> old.complete(late)));
+        before.verify();
+        int _ = queue.offer(List.of(readable(DATA, 8), writable(DATA + 8, 8)));
+        queue.expose();
+        MemoryGuard guard = new MemoryGuard(m.memory);
+        m.driver.notify(0);
+        m.settle();
+        assertFalse(old.publish());
+        guard.verify();
+        assertEquals(0, m.driver.takeInterruptStatus());
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  @Clause("PCI-D03")
+  void queuesAreResetWithTheFeatureOnly(Kind kind) throws Exception {
+    try (Machine m = new Machine(kind, s -> s.withRingFeatures(RingFeatures.VERSION_1))) {
+      if (kind == Kind.PCI) {
+        assertEquals(
+            VirtioPciLayout.QUEUE_NOTIF_CONFIG_DATA,
+            m.pciDriver().find(VirtioPciLayout.CAP_COMMON_CFG).length());
+      }
+      DriverQueue _ = m.driver.start(m.memory, RINGS, 8, 2, RingFeatures.VERSION_1)[0];
+      m.driver.selectQueue(0);
+      m.driver.queueReset(1);
+      assertEquals(0, m.driver.queueReset());
+      assertEquals(1, m.driver.queueReady());
+      assertEquals(1, m.statistics().ignoredWrites());
     }
   }
 }
