@@ -71,14 +71,12 @@ class ClauseTest {
 
   private static Stream<Way> ways(long... more) {
     return Stream.of(Kind.values())
-        .flatMap(
-            kind ->
-                Stream.of(false, true)
-                    .flatMap(
-                        packed ->
-                            Stream.of(more)
-                                .flatMapToLong(java.util.Arrays::stream)
-                                .mapToObj(m -> new Way(kind, packed, m))));
+        .flatMap(kind ->
+            Stream.of(false, true)
+                .flatMap(packed ->
+                    Stream.of(more)
+                        .flatMapToLong(java.util.Arrays::stream)
+                        .mapToObj(m -> new Way(kind, packed, m))));
   }
 
   static Stream<Way> plain() {
@@ -131,10 +129,29 @@ class ClauseTest {
   @ParameterizedTest
   @MethodSource("working")
   @Clause({
-    "SPLIT-01", "SPLIT-03", "SPLIT-06", "SPLIT-08", "SPLIT-16", "SPLIT-17", "SPLIT-18",
-    "SPLIT-22", "SPLIT-D02", "SPLIT-D03", "SPLIT-D04", "PACKED-01", "PACKED-02", "PACKED-04",
-    "PACKED-07", "PACKED-08", "PACKED-D01", "PACKED-D02", "PACKED-D03", "PACKED-D04",
-    "PACKED-D05", "PACKED-D12", "INORD-01"
+    "SPLIT-01",
+    "SPLIT-03",
+    "SPLIT-06",
+    "SPLIT-08",
+    "SPLIT-16",
+    "SPLIT-17",
+    "SPLIT-18",
+    "SPLIT-22",
+    "SPLIT-D02",
+    "SPLIT-D03",
+    "SPLIT-D04",
+    "PACKED-01",
+    "PACKED-02",
+    "PACKED-04",
+    "PACKED-07",
+    "PACKED-08",
+    "PACKED-D01",
+    "PACKED-D02",
+    "PACKED-D03",
+    "PACKED-D04",
+    "PACKED-D05",
+    "PACKED-D12",
+    "INORD-01"
   })
   void theRingsRulesHold(Way way) throws Exception {
     try (Machine m = machine(way.kind)) {
@@ -204,8 +221,15 @@ class ClauseTest {
   @ParameterizedTest
   @MethodSource("notifying")
   @Clause({
-    "SPLIT-10", "SPLIT-11", "SPLIT-12", "SPLIT-13", "SPLIT-14", "SPLIT-15", "PACKED-D10",
-    "PACKED-D11", "PACKED-D12"
+    "SPLIT-10",
+    "SPLIT-11",
+    "SPLIT-12",
+    "SPLIT-13",
+    "SPLIT-14",
+    "SPLIT-15",
+    "PACKED-D10",
+    "PACKED-D11",
+    "PACKED-D12"
   })
   void driversAreNotifiedAsTheyWish(Way way) throws Exception {
     try (Machine m = machine(way.kind)) {
@@ -271,11 +295,7 @@ class ClauseTest {
   }
 
   @ParameterizedTest
-  @ValueSource(
-      longs = {
-        RingFeatures.VERSION_1,
-        RingFeatures.VERSION_1 | RingFeatures.RING_PACKED
-      })
+  @ValueSource(longs = {RingFeatures.VERSION_1, RingFeatures.VERSION_1 | RingFeatures.RING_PACKED})
   @Clause({"SPLIT-19", "PACKED-D04"})
   void moreThanTheLengthMayHaveBeenWritten(long features) throws Exception {
     try (Fixture f = new Fixture(8, features)) {
@@ -390,7 +410,13 @@ class ClauseTest {
   @ParameterizedTest
   @MethodSource("plain")
   @Clause({
-    "NDATA-D01", "NDATA-D02", "NDATA-D03", "NDATA-D04", "NDATA-D05", "NDATA-D07", "SPLIT-24",
+    "NDATA-D01",
+    "NDATA-D02",
+    "NDATA-D03",
+    "NDATA-D04",
+    "NDATA-D05",
+    "NDATA-D07",
+    "SPLIT-24",
     "PCI-D04"
   })
   void notificationsCarryTheRingsState(Way way) throws Exception {

@@ -58,8 +58,7 @@ final class Conformance {
   record Run(String where, TestExecutionResult.Status status, String message) {}
 
   /** What is loaded anew for each mutation. */
-  private static final List<String> RELOADED =
-      List.of("org.javavmm.virtio.", "org.javavmm.pci.");
+  private static final List<String> RELOADED = List.of("org.javavmm.virtio.", "org.javavmm.pci.");
 
   private final Path root;
   private final String classPath = System.getProperty("java.class.path");
@@ -233,15 +232,14 @@ final class Conformance {
       }
     }
     List<String> parts = new ArrayList<>();
-    counts.forEach(
-        (status, count) ->
-            parts.add(
-                switch (status) {
-                      case SUCCESSFUL -> "passed ";
-                      case FAILED -> "FAILED ";
-                      case ABORTED -> "skipped ";
-                    }
-                    + count));
+    counts.forEach((status, count) ->
+        parts.add(
+            switch (status) {
+                  case SUCCESSFUL -> "passed ";
+                  case FAILED -> "FAILED ";
+                  case ABORTED -> "skipped ";
+                }
+                + count));
     String text = parts.isEmpty() ? "not run" : String.join(", ", parts);
     return where.isEmpty() ? text : text + ": " + String.join(", ", where);
   }

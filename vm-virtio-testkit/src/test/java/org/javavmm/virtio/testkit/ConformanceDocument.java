@@ -44,11 +44,12 @@ final class ConformanceDocument {
 
         """);
     long tested = rows.stream().filter(r -> r.keyworded() && r.reason().isEmpty()).count();
-    out.append("Clauses with a keyword: %d, of which %d are tested.\n"
-        .formatted(keyworded, tested));
+    out.append(
+        "Clauses with a keyword: %d, of which %d are tested.\n".formatted(keyworded, tested));
     long facts = rows.size() - keyworded;
     long testedFacts = rows.stream().filter(r -> !r.keyworded() && r.reason().isEmpty()).count();
-    out.append("Facts without a keyword: %d, of which %d are tested.\n".formatted(facts, testedFacts));
+    out.append(
+        "Facts without a keyword: %d, of which %d are tested.\n".formatted(facts, testedFacts));
     out.append("Mutations of the device: %d.\n".formatted(mutations.size()));
     String section = "";
     boolean second = false;
@@ -80,9 +81,8 @@ final class ConformanceDocument {
     out.append("\n## Tests\n\n");
     line(out, "test", "clauses", "result");
     line(out, "---", "---", "---");
-    tests.forEach(
-        (test, clauses) ->
-            line(out, "`" + test + "`", String.join(", ", clauses), results.test(test)));
+    tests.forEach((test, clauses) ->
+        line(out, "`" + test + "`", String.join(", ", clauses), results.test(test)));
     out.append(
         """
 

@@ -55,13 +55,12 @@ class ConformanceTest {
     Set<String> ids = new HashSet<>();
     ClauseList.rows().forEach(r -> ids.add(r.id()));
     ClauseList.tests(root())
-        .forEach(
-            (test, clauses) -> {
-              for (String clause : clauses) {
-                assertTrue(ids.contains(clause), test + " names " + clause);
-              }
-              assertEquals(clauses.size(), new HashSet<>(clauses).size(), test);
-            });
+        .forEach((test, clauses) -> {
+          for (String clause : clauses) {
+            assertTrue(ids.contains(clause), test + " names " + clause);
+          }
+          assertEquals(clauses.size(), new HashSet<>(clauses).size(), test);
+        });
   }
 
   @Test

@@ -137,11 +137,10 @@ final class Machine implements AutoCloseable {
     if (kind == Kind.MMIO) {
       VirtioMmio made =
           VirtioMmio.builder(setup, MMIO_BASE)
-              .edge(
-                  () -> {
-                    edges.incrementAndGet();
-                    onInterrupt.run();
-                  })
+              .edge(() -> {
+                edges.incrementAndGet();
+                onInterrupt.run();
+              })
               .level(this::level)
               .sharedMemory(SHM_BASE)
               .build();
@@ -171,9 +170,7 @@ final class Machine implements AutoCloseable {
       BarWindows windows = BarWindows.builder().memory(WINDOW, 0x800_0000).build();
       windows.addTo(Bus.pio(), bus);
       PciRoot bridge =
-          PciRoot.builder(windows)
-              .interrupts((slot, pin) -> 10, gsi -> this::level)
-              .build();
+          PciRoot.builder(windows).interrupts((slot, pin) -> 10, gsi -> this::level).build();
       var _ = bridge.rootBus().add(made.function());
       mmio = null;
       pci = made;
