@@ -9,6 +9,8 @@ import org.jspecify.annotations.Nullable;
 
 /** What readers and writers of a request share: a place in its bytes of one kind. */
 abstract sealed class RequestCursor permits RequestReader, RequestWriter {
+  private static final int SCRATCH = 4096;
+
   private final Access access;
 
   /** Null until it is made part of a request. */
@@ -31,6 +33,9 @@ abstract sealed class RequestCursor permits RequestReader, RequestWriter {
   long position;
 
   long remaining;
+
+  /** Through which copies go that cross parts, for a slice of a segment would be an object. */
+  private byte @Nullable [] scratch;
 
   /** Where the cursor began. */
   private int firstPart;
@@ -198,6 +203,15 @@ abstract sealed class RequestCursor permits RequestReader, RequestWriter {
               + " bytes");
     }
     return r;
+  }
+
+  final byte[] scratch() {
+    byte[] bytes = scratch;
+    if (bytes == null) {
+      bytes = new byte[SCRATCH];
+      scratch = bytes;
+    }
+    return bytes;
   }
 
   /** Goes to the next part; there is one while bytes remain. */

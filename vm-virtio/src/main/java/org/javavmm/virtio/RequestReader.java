@@ -2,6 +2,7 @@
 package org.javavmm.virtio;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Objects;
 import org.javavmm.memory.Access;
 import org.javavmm.memory.GuestIoVector;
@@ -161,14 +162,16 @@ public final class RequestReader extends RequestCursor {
     long wasAt = at;
     long wasLeft = left;
     long wasPosition = position;
+    byte[] bytes = scratch();
     long done = 0;
     try {
       while (done < length) {
         if (left == 0) {
           nextPart(r);
         }
-        long n = Math.min(left, length - done);
-        memory().read(at, target.asSlice(done, n));
+        int n = (int) Math.min(Math.min(left, length - done), bytes.length);
+        memory().read(at, bytes, 0, n);
+        MemorySegment.copy(bytes, 0, target, ValueLayout.JAVA_BYTE, done, n);
         advance(n);
         done += n;
       }

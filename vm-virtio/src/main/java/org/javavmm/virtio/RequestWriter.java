@@ -2,6 +2,7 @@
 package org.javavmm.virtio;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Objects;
 import org.javavmm.memory.Access;
 import org.javavmm.memory.GuestIoVector;
@@ -186,14 +187,16 @@ public final class RequestWriter extends RequestCursor {
     long wasAt = at;
     long wasLeft = left;
     long wasPosition = position;
+    byte[] bytes = scratch();
     long done = 0;
     try {
       while (done < length) {
         if (left == 0) {
           nextPart(r);
         }
-        long n = Math.min(left, length - done);
-        memory().write(at, source.asSlice(done, n));
+        int n = (int) Math.min(Math.min(left, length - done), bytes.length);
+        MemorySegment.copy(source, ValueLayout.JAVA_BYTE, done, bytes, 0, n);
+        memory().write(at, bytes, 0, n);
         advance(n);
         done += n;
       }
