@@ -6,17 +6,24 @@ import java.util.SplittableRandom;
 
 /** Programs to begin with: a driver as far as each state, and then any bytes. */
 enum RegisterSeed {
-  NEW,
-  FEATURES_OK(14, 0),
-  QUEUES_READY(14, 8, 1),
-  DRIVER_OK(14, 24, 1),
-  DRIVER_OK_SPLIT(14, 28, 0),
-  SUSPENDED(14, 120, 1);
+  NEW(0, 0, 0),
+  FEATURES_OK(2, 0, 0),
+  QUEUES_READY(3, 8, 1),
+  DRIVER_OK(3, 24, 1),
+  DRIVER_OK_SPLIT(3, 28, 0),
+  SUSPENDED(3, 120, 1);
 
-  private final int[] begin;
+  /** The operation of a well-behaved driver. */
+  private static final int AGREE = 14;
 
-  RegisterSeed(int... begin) {
-    this.begin = begin;
+  private final int length;
+  private final int choice;
+  private final int queue;
+
+  RegisterSeed(int length, int choice, int queue) {
+    this.length = length;
+    this.choice = choice;
+    this.queue = queue;
   }
 
   String fileName() {
@@ -26,7 +33,8 @@ enum RegisterSeed {
   byte[] bytes() {
     byte[] program = new byte[400];
     new SplittableRandom(name().hashCode()).nextBytes(program);
-    for (int i = 0; i < begin.length; i++) {
+    int[] begin = {AGREE, choice, queue};
+    for (int i = 0; i < length; i++) {
       program[i] = (byte) begin[i];
     }
     return program;

@@ -153,7 +153,7 @@ public final class RegisterProgram implements AutoCloseable {
   }
 
   @Override
-  public void close() throws SystemCallException {
+  public void close() {
     mmio.close();
     pci.close();
     loop.close();

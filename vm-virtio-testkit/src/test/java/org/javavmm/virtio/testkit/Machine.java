@@ -244,7 +244,7 @@ final class Machine implements AutoCloseable {
   }
 
   @Override
-  public void close() throws Exception {
+  public void close() {
     device.slow = false;
     device.drainNow();
     if (mmio != null) {

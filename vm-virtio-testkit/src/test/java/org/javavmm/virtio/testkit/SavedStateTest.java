@@ -174,7 +174,7 @@ class SavedStateTest {
         try {
           restore(n, bad);
         } catch (IllegalArgumentException e) {
-          assertTrue(e.getMessage().startsWith("test0: "), e.getMessage());
+          assertTrue(String.valueOf(e.getMessage()).startsWith("test0: "), e.toString());
         }
       }
     }
