@@ -26,6 +26,7 @@ import org.javavmm.pci.Msix;
 import org.javavmm.pci.PciBar;
 import org.javavmm.pci.PciCapability;
 import org.javavmm.pci.PciFunction;
+import org.javavmm.pci.PciLayout;
 import org.javavmm.sys.SystemCallException;
 import org.javavmm.virtio.QueueFault.Area;
 import org.jspecify.annotations.Nullable;
@@ -172,7 +173,27 @@ public final class VirtioPci implements AutoCloseable {
       f.msix(vectors, BAR, table, BAR, pba, controller);
     }
     b.customizer.accept(f);
-    return f.build();
+    PciFunction made = f.build();
+    checkVendorData(made.config());
+    return made;
+  }
+
+  /** What the monitor may not add (§4.1.4.10.1). */
+  private void checkVendorData(ConfigurationSpace config) {
+    int at = config.get(PciLayout.CAPABILITY_LIST, 1);
+    while (at != 0) {
+      if (config.get(at, 1) == PciLayout.CAP_ID_VNDR
+          && config.get(at + VirtioPciLayout.CAP_CFG_TYPE, 1) == VirtioPciLayout.CAP_VENDOR_CFG) {
+        int length = config.get(at + 2, 1);
+        int vendor = length < 6 ? -1 : config.get(at + VirtioPciLayout.CAP_VENDOR_ID, 2);
+        if (length < 8 || (length & 3) != 0 || vendor == VirtioPciLayout.VENDOR_ID) {
+          throw new IllegalArgumentException(
+              "%s: vendor data: length=%d must be a multiple of 4 from 8 on, vendor_id=0x%x not 0x%x"
+                  .formatted(control.name(), length, vendor, VirtioPciLayout.VENDOR_ID));
+        }
+      }
+      at = config.get(at + 1, 1);
+    }
   }
 
   private static PciCapability structure(int type, int offset, int length) {
@@ -718,7 +739,9 @@ public final class VirtioPci implements AutoCloseable {
 
     /**
      * Adds to the function what virtio leaves open: another class or subsystem, power management,
-     * vendor data, function level reset. BARs 4 and 5 are free.
+     * vendor data, function level reset. BARs 4 and 5 are free. Vendor data (capabilities of type
+     * {@link VirtioPciLayout#CAP_VENDOR_CFG}) must be a multiple of 4 bytes long and another
+     * vendor's than virtio (VIRTIO 1.4 §4.1.4.10.1).
      *
      * @param newCustomizer is called with the function's builder, after all else
      * @return this

@@ -30,6 +30,12 @@ public final class VirtioPciLayout {
   /** Capability: a shared memory region. */
   public static final int CAP_SHARED_MEMORY_CFG = 8;
 
+  /** Vendor data, which the monitor may add; what it is does not concern virtio. */
+  public static final int CAP_VENDOR_CFG = 9;
+
+  /** Whose vendor data it is; not {@link #VENDOR_ID}. */
+  public static final int CAP_VENDOR_ID = 4;
+
   /** In a capability, u8: its type. */
   public static final int CAP_CFG_TYPE = 3;
 

@@ -82,7 +82,7 @@ final class Machine implements AutoCloseable {
   }
 
   /** Counts the messages. */
-  static final class Vector implements MsiVector {
+  final class Vector implements MsiVector {
     volatile long address;
     volatile int data;
     final AtomicInteger sent = new AtomicInteger();
@@ -96,6 +96,7 @@ final class Machine implements AutoCloseable {
     @Override
     public void trigger() {
       sent.incrementAndGet();
+      onInterrupt.run();
     }
 
     @Override
@@ -110,6 +111,10 @@ final class Machine implements AutoCloseable {
   final AtomicInteger edges = new AtomicInteger();
   final List<Vector> vectors = new ArrayList<>();
   volatile boolean level;
+
+  /** What else happens at an interrupt: an edge, a message, or the assertion of a line. */
+  volatile Runnable onInterrupt = () -> {};
+
   volatile int hostVectors = Integer.MAX_VALUE;
   final Bus bus = Bus.mmio();
   final List<String> mappings = new ArrayList<>();
@@ -132,8 +137,11 @@ final class Machine implements AutoCloseable {
     if (kind == Kind.MMIO) {
       VirtioMmio made =
           VirtioMmio.builder(setup, MMIO_BASE)
-              .edge(edges::incrementAndGet)
-              .level(asserted -> level = asserted)
+              .edge(() -> {
+                edges.incrementAndGet();
+                onInterrupt.run();
+              })
+              .level(this::level)
               .sharedMemory(SHM_BASE)
               .build();
       bus.add("test0", MMIO_BASE, 0x1000, made);
@@ -162,14 +170,19 @@ final class Machine implements AutoCloseable {
       BarWindows windows = BarWindows.builder().memory(WINDOW, 0x800_0000).build();
       windows.addTo(Bus.pio(), bus);
       PciRoot bridge =
-          PciRoot.builder(windows)
-              .interrupts((slot, pin) -> 10, gsi -> asserted -> level = asserted)
-              .build();
+          PciRoot.builder(windows).interrupts((slot, pin) -> 10, gsi -> this::level).build();
       var _ = bridge.rootBus().add(made.function());
       mmio = null;
       pci = made;
       root = bridge;
       driver = new PciDriver(made.function());
+    }
+  }
+
+  private void level(boolean asserted) {
+    level = asserted;
+    if (asserted) {
+      onInterrupt.run();
     }
   }
 

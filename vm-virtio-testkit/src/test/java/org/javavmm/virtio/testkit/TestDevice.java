@@ -26,6 +26,8 @@ final class TestDevice implements VirtioDevice {
   /** Features 0 and 1; 1 needs 0. Bit 70 is beyond the first 64. */
   static final Features OFFERED = Features.of(0, 1, 70);
 
+  Features offered = OFFERED;
+
   final ConfigSpace.Field capacity;
   final ConfigSpace.Field mode;
   final ConfigSpace.Field mac;
@@ -82,7 +84,7 @@ final class TestDevice implements VirtioDevice {
 
   @Override
   public Features features() {
-    return OFFERED;
+    return offered;
   }
 
   @Override

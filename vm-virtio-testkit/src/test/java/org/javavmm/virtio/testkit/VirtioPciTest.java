@@ -93,7 +93,7 @@ class VirtioPciTest {
   }
 
   @Test
-  @Clause({"PCI-D01", "PCI-D03", "PCI-18", "PCI-19", "PCI-20"})
+  @Clause({"PCI-D01", "PCI-D03", "PCI-D04", "PCI-18", "PCI-19", "PCI-20"})
   void commonFieldsReadBackWhatWasWritten() throws Exception {
     try (Machine m = new Machine(Kind.PCI)) {
       assertEquals(2, m.driver.rawRead(VirtioPciLayout.NUM_QUEUES, 2));
@@ -410,7 +410,13 @@ class VirtioPciTest {
         assertEquals(0x020000, config(pci.function(), PciLayout.REVISION_ID, 4) >>> 8);
         PciDriver driver = new PciDriver(pci.function());
         assertEquals(9, driver.structures().getLast().type());
-        assertEquals(8, config(pci.function(), driver.structures().getLast().at() + 2, 1));
+        int at = driver.structures().getLast().at();
+        assertEquals(8, config(pci.function(), at + 2, 1));
+        // However often it is read.
+        for (int i = 0; i < 3; i++) {
+          assertEquals(0x1234, config(pci.function(), at + 4, 4));
+          assertEquals(9, config(pci.function(), at + 3, 1));
+        }
         assertEquals(0, driver.msixCapability());
         driver.configVector(0);
         assertEquals(NONE, driver.configVector());
@@ -418,6 +424,40 @@ class VirtioPciTest {
         driver.status(1);
         pci.function().reset();
         assertEquals(0, driver.status());
+      }
+    }
+  }
+
+  @Test
+  @Clause({"PCI-58", "PCI-59"})
+  void vendorDataIsAnotherVendorsAndWholeWords() throws Exception {
+    byte[][] wrong = {
+      {9, (byte) 0xf4, 0x1a, 0, 0}, // virtio's
+      {9, 0x34, 0x12, 0, 0, 0},
+      {9, 0x34},
+      {9},
+    };
+    String[] messages = {
+      "length=8 must be a multiple of 4 from 8 on, vendor_id=0x1af4 not 0x1af4",
+      "length=9 must be a multiple of 4 from 8 on, vendor_id=0x1234 not 0x1af4",
+      "length=5 must be a multiple of 4 from 8 on, vendor_id=0xffffffff not 0x1af4",
+      "length=4 must be a multiple of 4 from 8 on, vendor_id=0xffffffff not 0x1af4",
+    };
+    for (int i = 0; i < wrong.length; i++) {
+      byte[] body = wrong[i];
+      try (GuestMemory memory = GuestMemory.builder().anonymous("ram", 0, 0x1000).build();
+          EventLoop loop = EventLoop.create("devices")) {
+        IllegalArgumentException e =
+            assertThrows(
+                IllegalArgumentException.class,
+                () -> {
+                  VirtioPci _ =
+                      VirtioPci.builder(TransportSetup.of(new TestDevice(), memory, loop))
+                          .customize(f -> f.capability(PciCapability.vendor(body)))
+                          .build();
+                });
+        assertEquals("test0: vendor data: " + messages[i], e.getMessage());
+        assertEquals(0, loop.subscribers());
       }
     }
   }
@@ -440,8 +480,10 @@ class VirtioPciTest {
     }
   }
 
-  @Test
-  void whatCannotBeAPciFunctionIsRefused() {
+  @ParameterizedTest
+  @ValueSource(ints = {1, 0x801})
+  @Clause({"PCI-68", "PCI-69"})
+  void whatCannotBeAPciFunctionIsRefused(int vectors) {
     IllegalArgumentException e =
         assertThrows(
             IllegalArgumentException.class,
@@ -449,9 +491,9 @@ class VirtioPciTest {
               try (Machine m = new Machine(Kind.PCI)) {
                 VirtioPci.Builder _ =
                     VirtioPci.builder(TransportSetup.of(m.device, m.memory, m.loop))
-                        .msix(name -> new Machine.Vector(), 1);
+                        .msix(name -> m.new Vector(), vectors);
               }
             });
-    assertEquals("vectors=1 is not in 2..2048", e.getMessage());
+    assertEquals("vectors=" + vectors + " is not in 2..2048", e.getMessage());
   }
 }

@@ -444,6 +444,7 @@ class VirtqueueTest {
   @Clause({"QRESET-01", "QRESET-02", "QRESET-03", "QRESET-04", "QRESET-05"})
   void aResetEndsAQueue(long features) throws Exception {
     try (Fixture f = new Fixture(4, features)) {
+      roundTrip(f);
       f.driver.offer(List.of(readable(DATA, 8), writable(DATA, 8)));
       f.driver.offer(List.of(readable(DATA, 8)));
       f.driver.expose();
@@ -468,11 +469,18 @@ class VirtqueueTest {
 
       DriverQueue again = DriverQueue.create(f.memory, f.config);
       Virtqueue queue = Virtqueue.activate(f.memory, f.config);
-      int id = again.offer(List.of(readable(DATA, 8)));
+      List<Used> used = new ArrayList<>();
+      for (int i = 0; i < 2; i++) {
+        used.add(new Used(again.offer(List.of(readable(DATA, 8))), 0));
+      }
       again.expose();
-      assertEquals(Taken.REQUEST, queue.take());
-      assertTrue(queue.complete(queue.request()));
-      assertEquals(List.of(new Used(id, 0)), again.collect());
+      for (int i = 0; i < 2; i++) {
+        assertEquals(Taken.REQUEST, queue.take());
+        assertEquals(used.get(i).id(), queue.request().id());
+        assertTrue(queue.complete(queue.request()));
+      }
+      assertEquals(used, again.collect());
+      assertEquals(Taken.EMPTY, queue.take());
     }
   }
 
