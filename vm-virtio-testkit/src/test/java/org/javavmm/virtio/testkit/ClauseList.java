@@ -39,7 +39,7 @@ final class ClauseList {
     String apply(String source) {
       String pattern =
           String.join(
-              "\\s+", Arrays.stream(old.strip().split("\\s+")).map(Pattern::quote).toList());
+              "\\s+", Arrays.stream(old.strip().split("\\s+", -1)).map(Pattern::quote).toList());
       Matcher matcher = Pattern.compile(pattern).matcher(source);
       if (!matcher.find()) {
         throw new IllegalArgumentException("not found: " + old);
@@ -123,7 +123,7 @@ final class ClauseList {
   /** The mutations in their order. */
   static List<Mutation> mutations() throws IOException {
     List<Mutation> mutations = new ArrayList<>();
-    for (String block : resource("mutations.txt").split("\n\n+")) {
+    for (String block : resource("mutations.txt").split("\n\n+", -1)) {
       List<String> lines = block.lines().filter(l -> !l.startsWith("#")).toList();
       if (lines.isEmpty()) {
         continue;
