@@ -165,7 +165,7 @@ class ClauseTest {
         List<Long> values = new ArrayList<>();
         int chains = 1 + random.nextInt(2);
         for (int i = 0; i < chains; i++) {
-          long at = DATA + 0x100 * i;
+          long at = DATA + 0x100L * i;
           values.add(random.nextLong());
           m.memory.putLong(at, values.get(i));
           m.memory.putLong(at + 16, 0);
@@ -175,7 +175,7 @@ class ClauseTest {
           ids.add(
               random.nextBoolean()
                   ? queue.offer(chain)
-                  : queue.offerIndirect(chain, DATA + 0x1000 + 0x100 * i));
+                  : queue.offerIndirect(chain, DATA + 0x1000 + 0x100L * i));
         }
         queue.expose();
         m.driver.notify(index);
@@ -188,7 +188,7 @@ class ClauseTest {
           guard.allow(queue.config().deviceArea(), UsedRingLayout.size(8));
         }
         for (int i = 0; i < chains; i++) {
-          guard.allow(DATA + 0x100 * i + 16, 8);
+          guard.allow(DATA + 0x100L * i + 16, 8);
         }
         m.onLoop(() -> {
           Collections.reverse(m.device.held);
@@ -203,7 +203,7 @@ class ClauseTest {
         assertEquals(expected, queue.collect());
         guard.verify();
         for (int i = 0; i < chains; i++) {
-          assertEquals(values.get(i), m.memory.getLong(DATA + 0x100 * i + 16));
+          assertEquals(values.get(i), m.memory.getLong(DATA + 0x100L * i + 16));
         }
       }
       assertEquals(0, m.statistics().faults());
@@ -395,7 +395,7 @@ class ClauseTest {
                 () -> {
                   var _ = new Machine(kind, s -> s.withRingFeatures(features));
                 });
-        assertTrue(e.getMessage().startsWith("ringFeatures=0x"), e.getMessage());
+        assertTrue(String.valueOf(e.getMessage()).startsWith("ringFeatures=0x"), e::toString);
       }
     }
     assertThrows(
@@ -559,7 +559,7 @@ class ClauseTest {
         int size = 4 << round % 3;
         queues[0] =
             DriverQueue.create(
-                m.memory, DriverQueue.layout(RINGS + 0x1000 + 0x400 * round, size, way.features()));
+                m.memory, DriverQueue.layout(RINGS + 0x1000 + 0x400L * round, size, way.features()));
         assertTrue(m.driver.enable(0, queues[0].config()));
         assertEquals(size, m.onLoop(() -> m.device.context().queue(0).size()));
       }
