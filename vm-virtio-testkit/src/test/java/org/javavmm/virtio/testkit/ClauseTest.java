@@ -559,7 +559,8 @@ class ClauseTest {
         int size = 4 << round % 3;
         queues[0] =
             DriverQueue.create(
-                m.memory, DriverQueue.layout(RINGS + 0x1000 + 0x400L * round, size, way.features()));
+                m.memory,
+                DriverQueue.layout(RINGS + 0x1000 + 0x400L * round, size, way.features()));
         assertTrue(m.driver.enable(0, queues[0].config()));
         assertEquals(size, m.onLoop(() -> m.device.context().queue(0).size()));
       }
