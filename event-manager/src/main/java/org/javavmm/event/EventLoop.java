@@ -778,6 +778,17 @@ public final class EventLoop implements AutoCloseable, Executor {
   }
 
   /**
+   * {@return whether a thread runs the loop} Until that has returned from {@link #run}, handlers
+   * and tasks may be under way, also after {@link #stop}. Before and after nothing of the loop
+   * runs.
+   */
+  public boolean isRunning() {
+    synchronized (lock) {
+      return state == State.RUNNING || state == State.ENDING;
+    }
+  }
+
+  /**
    * Stops the loop, waits for it to end and closes its descriptors. Closing twice is safe. Tasks of
    * a loop that never ran are dropped, their futures cancelled.
    *
@@ -1248,6 +1259,34 @@ public final class EventLoop implements AutoCloseable, Executor {
     } finally {
       endWait(waiter);
     }
+  }
+
+  /**
+   * Waits for a result that the loop's thread is going to give, now or in a later round. Unlike
+   * {@link CompletableFuture#join} it does not wait for what cannot come. An interrupt does not end
+   * it, and stays set.
+   *
+   * @param <T> the type of the result
+   * @param result the result to come
+   * @return the result
+   * @throws IllegalStateException on the loop's own thread; or on the thread of a loop that this
+   *     one waits for, as for {@link #call}
+   * @throws RejectedExecutionException if the loop has ended and the result is not there
+   * @throws CompletionException if the result is a failure
+   * @throws CancellationException if the result was cancelled
+   */
+  public <T> T join(CompletableFuture<T> result) {
+    Objects.requireNonNull(result, "result");
+    EventLoop waiter = beginWait("join()", result);
+    try {
+      var _ = CompletableFuture.anyOf(result, ended).handle((_, _) -> true).join();
+    } finally {
+      endWait(waiter);
+    }
+    if (!result.isDone()) {
+      throw new RejectedExecutionException("event loop " + name + " has ended");
+    }
+    return result.join();
   }
 
   /**

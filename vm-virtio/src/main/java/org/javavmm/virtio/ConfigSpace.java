@@ -79,7 +79,7 @@ public final class ConfigSpace {
   /**
    * Changes several fields as one version.
    *
-   * @param change sets fields of this space
+   * @param change sets fields of this space, and does nothing else: the guest waits meanwhile
    */
   public synchronized void update(Runnable change) {
     updates++;
@@ -183,20 +183,31 @@ public final class ConfigSpace {
     show();
   }
 
-  /** All bytes and the generation, for saving. */
+  /** How many bytes {@link #save} gives. */
+  int savedLength() {
+    return 2 * current.length + 4;
+  }
+
+  /** All bytes, those that the guest sees and those held back, and the generation. */
   synchronized byte[] save() {
-    byte[] state = Arrays.copyOf(current, current.length + 4);
-    store(state, current.length, 4, generation);
+    byte[] state = Arrays.copyOf(current, savedLength());
+    System.arraycopy(visible, 0, state, current.length, visible.length);
+    int at = 2 * current.length;
+    store(state, at, 4, generation);
     return state;
   }
 
   /**
-   * Takes over what was saved; the length was checked. What the guest may have read has changed.
+   * Takes over what was saved; the length was checked. Whether the guest has read since the last
+   * change was not saved, so that it counts as if it had: the next change is a new generation.
    */
   synchronized void restore(byte[] state) {
     System.arraycopy(state, 0, current, 0, current.length);
-    System.arraycopy(state, 0, visible, 0, visible.length);
-    generation = (int) load(state, current.length, 4);
+    System.arraycopy(state, current.length, visible, 0, visible.length);
+    int at = 2 * current.length;
+    generation = (int) load(state, at, 4);
+    changed = !Arrays.equals(current, visible);
+    readSinceChange = true;
   }
 
   @Override

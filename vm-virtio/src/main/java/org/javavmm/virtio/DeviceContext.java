@@ -3,6 +3,7 @@ package org.javavmm.virtio;
 
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.concurrent.locks.LockSupport;
 import org.javavmm.event.SubscriberContext;
@@ -33,11 +34,15 @@ public final class DeviceContext {
   /** Whether a configuration change notification waits for the end of the suspension. */
   private volatile boolean configHeld;
 
+  /** For each queue, whether a notification waits for the end of the suspension: 1. */
+  private final AtomicIntegerArray queuesHeld;
+
   DeviceContext(DeviceControl control, Features features, int count, boolean restored) {
     this.control = control;
     this.features = features;
     this.restored = restored;
     this.queues = new AtomicReferenceArray<>(count);
+    this.queuesHeld = new AtomicIntegerArray(count);
   }
 
   /** {@return the features that driver and device agree on} */
@@ -101,10 +106,25 @@ public final class DeviceContext {
   }
 
   /**
+   * {@return whether the device may take from a queue now} It may not while the queue is not
+   * enabled, while it is drained, and while the device is suspended, paused, or needs a reset.
+   * {@link VirtioDevice#notified} is called when it may again. {@link #serve} looks itself; devices
+   * that call {@link Virtqueue#take} when it suits them, on a timer or for a descriptor's event,
+   * look here first.
+   *
+   * @param index the queue's index
+   * @throws IndexOutOfBoundsException if there is no such queue
+   */
+  public boolean mayUse(int index) {
+    Objects.checkIndex(index, queues.length());
+    return control.mayServe(this, index);
+  }
+
+  /**
    * Serves a queue: hands its requests to a handler until there are none, notifies the driver if it
    * wants that, and answers faults by the policy. After as many requests as the queue has
    * descriptors others get their turn, and {@link VirtioDevice#notified} is called again. Does
-   * nothing if the queue is not enabled.
+   * nothing unless the device {@linkplain #mayUse may use} the queue.
    *
    * @param index the queue's index
    * @param handler what serves the requests
@@ -112,7 +132,7 @@ public final class DeviceContext {
    */
   public void serve(int index, RequestHandler handler) {
     Virtqueue queue = queues.get(index);
-    if (queue == null) {
+    if (queue == null || !control.mayServe(this, index)) {
       return;
     }
     Taken taken = queue.process(handler);
@@ -129,34 +149,42 @@ public final class DeviceContext {
   }
 
   /**
-   * Notifies the driver of used buffers if it wants that.
+   * Notifies the driver of used buffers if it wants that. While the device is suspended or paused
+   * nothing is decided; that is made up for at the resumption. For the event loop's thread.
    *
    * @param index the queue's index
    * @throws IndexOutOfBoundsException if there is no such queue
    */
   public void notifyIfNeeded(int index) {
     Virtqueue queue = queues.get(index);
-    if (queue != null && queue.needsNotification()) {
+    if (queue != null && control.mayDecide(this) && queue.needsNotification()) {
       notifyQueue(index);
     }
   }
 
   /**
-   * Notifies the driver of used buffers, whether it wants that or not. Does nothing if the queue is
-   * not enabled, or while the device is suspended.
+   * Notifies the driver of used buffers, whether it wants that or not; while the device is
+   * suspended, at the resumption. Does nothing if the queue is not enabled.
    *
    * @param index the queue's index
    * @throws IndexOutOfBoundsException if there is no such queue
    */
   public void notifyQueue(int index) {
     Objects.checkIndex(index, queues.length());
-    if ((enter() & (CLOSED | SUSPENDED)) == 0) {
+    int state = enter();
+    if ((state & (CLOSED | SUSPENDED)) == 0) {
       try {
         if (queues.get(index) != null) {
           control.transport().interruptQueue(index);
         }
       } finally {
         gate.getAndAdd(-SENDING);
+      }
+    } else if ((state & CLOSED) == 0) {
+      queuesHeld.set(index, 1);
+      // The resumption may have looked before it was set.
+      if ((gate.get() & SUSPENDED) == 0) {
+        sendHeld(index);
       }
     }
   }
@@ -235,6 +263,9 @@ public final class DeviceContext {
   }
 
   void setQueue(int index, @Nullable Virtqueue queue) {
+    if (queue != null) {
+      queue.onRoom(() -> kick(index));
+    }
     queues.set(index, queue);
   }
 
@@ -256,7 +287,20 @@ public final class DeviceContext {
 
   void resume() {
     gate.getAndUpdate(g -> g & ~SUSPENDED);
+    for (int q = 0; q < queuesHeld.length(); q++) {
+      sendHeld(q);
+    }
     sendHeld();
+  }
+
+  boolean isQueueHeld(int index) {
+    return queuesHeld.get(index) != 0;
+  }
+
+  private void sendHeld(int index) {
+    if (queuesHeld.compareAndSet(index, 1, 0)) {
+      notifyQueue(index);
+    }
   }
 
   boolean isConfigHeld() {

@@ -15,6 +15,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
+import org.javavmm.device.Doorbells;
 import org.javavmm.event.EventLoop;
 import org.javavmm.event.Subscriber;
 import org.javavmm.event.SubscriberContext;
@@ -50,7 +51,7 @@ final class DeviceControl {
   static final long WAIT_NANOS = 2_000_000_000L;
 
   private static final int MAGIC = 0x5644_4556; // "VEDV"
-  private static final int STATE_VERSION = 1;
+  private static final int STATE_VERSION = 2;
 
   private static final int DRIVER_BITS =
       DeviceStatus.ACKNOWLEDGE
@@ -80,14 +81,32 @@ final class DeviceControl {
 
     final int drains;
     final Runnable body;
+
+    /** What is told if the job is given up. */
+    private final @Nullable CompletableFuture<?> result;
+
     final CountDownLatch done = new CountDownLatch(1);
 
     /** Drains that are under way, and one more until all have begun. */
     int open = 1;
 
     Job(int drains, Runnable body) {
+      this(drains, body, null);
+    }
+
+    Job(int drains, Runnable body, @Nullable CompletableFuture<?> result) {
       this.drains = drains;
       this.body = body;
+      this.result = result;
+    }
+
+    /** Nobody waits for it any more, for the loop ended; if somebody still does it, so be it. */
+    void giveUp(String loopName) {
+      CompletableFuture<?> r = result;
+      if (r != null) {
+        boolean _ = r.completeExceptionally(ended(loopName));
+      }
+      done.countDown();
     }
   }
 
@@ -122,7 +141,7 @@ final class DeviceControl {
   /** From DRIVER_OK until the reset is done. Written under the lock. */
   private volatile @Nullable DeviceContext context;
 
-  // For the loop's thread alone.
+  // For the loop's thread alone; while none runs the loop, for one that has locked the jobs.
   private final ArrayDeque<Job> jobs = new ArrayDeque<>();
   private @Nullable Job running;
   private final boolean[] draining;
@@ -213,6 +232,22 @@ final class DeviceControl {
             }
           });
     }
+
+    /** If the loop ends, what waits for it has waited long enough. */
+    @Override
+    public void stop() {
+      Job job = running;
+      if (job != null) {
+        job.giveUp(loop.name());
+      }
+      for (Job queued : jobs) {
+        queued.giveUp(loop.name());
+      }
+    }
+  }
+
+  private static RejectedExecutionException ended(String loopName) {
+    return new RejectedExecutionException("event loop " + loopName + " has ended");
   }
 
   private void closeEvents() {
@@ -724,34 +759,67 @@ final class DeviceControl {
     }
   }
 
-  private boolean mayServe(DeviceContext ctx, int queue) {
-    return !paused
-        && !draining[queue]
-        && (status & STANDSTILL) == 0
-        && !ctx.isClosed()
-        && ctx.queueOrNull(queue) != null;
+  /** Whether the device may take from a queue now. For the loop's thread. */
+  boolean mayServe(DeviceContext ctx, int queue) {
+    return mayDecide(ctx) && !draining[queue] && ctx.queueOrNull(queue) != null;
+  }
+
+  /**
+   * Whether it may be decided now to notify the driver of a queue; if not, that is done with the
+   * resumption. Also while the queue is drained: what is completed then shows before the drain
+   * ends. For the loop's thread.
+   */
+  boolean mayDecide(DeviceContext ctx) {
+    return !paused && (status & STANDSTILL) == 0 && !ctx.isClosed();
   }
 
   /**
    * Has a job done on the loop's thread: now if that is this one and the device is not in a call.
    */
   private void submit(Job job) {
-    Runnable enqueue =
-        () -> {
-          jobs.addLast(job);
-          next();
-        };
     if (loop.inLoop() && depth == 0) {
-      enqueue.run();
+      enqueue(job);
       return;
     }
     try {
-      loop.execute(enqueue);
+      var _ =
+          loop.submit(
+                  () -> {
+                    enqueue(job);
+                    return true;
+                  })
+              .whenComplete((_, dropped) -> {
+                if (dropped != null) {
+                  job.giveUp(loop.name());
+                }
+              });
     } catch (RejectedExecutionException e) {
-      // The loop has ended, so nobody else runs the device.
-      synchronized (jobs) {
-        enqueue.run();
+      if (loop.isRunning()) {
+        job.giveUp(loop.name()); // its thread may still be in the device
+      } else {
+        doHere(job);
       }
+    }
+  }
+
+  private void enqueue(Job job) {
+    jobs.addLast(job);
+    next();
+  }
+
+  /** Has a job done by the calling thread, while none runs the loop. */
+  private void doHere(Job job) {
+    synchronized (jobs) {
+      enqueue(job);
+    }
+  }
+
+  /** Has a job of the monitor's done, also if the loop does not run yet. */
+  private void submitOrDo(Job job) {
+    if (loop.isRunning()) {
+      submit(job);
+    } else {
+      doHere(job);
     }
   }
 
@@ -792,19 +860,17 @@ final class DeviceControl {
     draining[queue] = true;
     job.open++;
     AtomicBoolean once = new AtomicBoolean();
+    Thread drainer = Thread.currentThread();
+    // Of the draining thread alone: whether the device is in its drain().
+    boolean[] inside = {true};
     Runnable drained =
         () -> {
           if (once.compareAndSet(false, true)) {
-            if (loop.inLoop()) {
-              drained(job);
+            if (Thread.currentThread().equals(drainer) && inside[0]) {
+              job.open--; // not the last, for next() holds one
             } else {
-              try {
-                loop.execute(() -> drained(job));
-              } catch (RejectedExecutionException e) {
-                synchronized (jobs) {
-                  drained(job);
-                }
-              }
+              // Also on the loop's thread: the job must not run inside of what the device does.
+              postDrained(job);
             }
           }
         };
@@ -815,7 +881,22 @@ final class DeviceControl {
       failed("drain(" + queue + ")", t);
       drained.run();
     } finally {
+      inside[0] = false;
       depth--;
+    }
+  }
+
+  private void postDrained(Job job) {
+    try {
+      loop.execute(() -> drained(job));
+    } catch (RejectedExecutionException e) {
+      if (loop.isRunning()) {
+        job.giveUp(loop.name());
+      } else {
+        synchronized (jobs) {
+          drained(job);
+        }
+      }
     }
   }
 
@@ -887,6 +968,9 @@ final class DeviceControl {
     } finally {
       depth--;
     }
+    if (paused && !ctx.isRestored()) {
+      call("pause()", device::pause); // the driver was faster with DRIVER_OK than the monitor
+    }
     signalAll(ctx);
   }
 
@@ -942,7 +1026,15 @@ final class DeviceControl {
       suspendPending = false;
     }
     ctx.resume();
+    decideAll(ctx);
     signalAll(ctx);
+  }
+
+  /** Makes up for the decisions to notify that were not made while the device stood still. */
+  private void decideAll(DeviceContext ctx) {
+    for (int q = 0; q < kicks.length; q++) {
+      ctx.notifyIfNeeded(q);
+    }
   }
 
   /** Something of the device to be called. */
@@ -984,7 +1076,7 @@ final class DeviceControl {
       submit(job);
       await(job);
     } else {
-      resetRegisters();
+      resetRegisters(null);
     }
   }
 
@@ -992,7 +1084,7 @@ final class DeviceControl {
     if (context != ctx) {
       return; // done by a job before
     }
-    transport.disconnectDoorbells();
+    disconnectDoorbells();
     if (active == ctx) {
       call("reset()", device::reset);
     }
@@ -1005,14 +1097,43 @@ final class DeviceControl {
         queue.reset();
       }
     }
-    resetRegisters();
+    resetRegisters(ctx);
   }
 
-  /** All registers are as at first, status last of all. The configuration has a lock of its own. */
-  private void resetRegisters() {
-    resets.increment();
-    config.reset();
+  /** Closes a transport's connections, each also if the host fails with others; clears the list. */
+  void disconnect(List<Doorbells.Connection> connections) {
+    for (Doorbells.Connection connection : connections) {
+      try {
+        connection.close();
+      } catch (RuntimeException | Error e) {
+        failures.increment();
+        VirtioLog.warn(name, "disconnecting a doorbell threw", e);
+      }
+    }
+    connections.clear();
+  }
+
+  /** A host that fails here must not keep the device from its reset. */
+  private void disconnectDoorbells() {
+    try {
+      transport.disconnectDoorbells();
+    } catch (RuntimeException | Error e) {
+      failures.increment();
+      VirtioLog.warn(name, "disconnecting its doorbells threw", e);
+    }
+  }
+
+  /**
+   * All registers are as at first, status last of all. Nothing happens if another thread's reset
+   * was faster: the driver may have begun anew, and this reset is done.
+   */
+  private void resetRegisters(@Nullable DeviceContext expected) {
     synchronized (lock) {
+      if (context != expected || !resetPending) {
+        return;
+      }
+      resets.increment();
+      config.reset();
       clearRegisters();
     }
   }
@@ -1026,7 +1147,12 @@ final class DeviceControl {
     deviceFeaturesSelect = 0;
     driverFeaturesSelect = 0;
     queueSelect = 0;
-    transport.resetInterrupts();
+    try {
+      transport.resetInterrupts();
+    } catch (RuntimeException | Error e) {
+      failures.increment();
+      VirtioLog.warn(name, "resetting its interrupts threw", e);
+    }
     context = null;
     suspendPending = false;
     resetPending = false;
@@ -1062,8 +1188,8 @@ final class DeviceControl {
         && found.get() instanceof QueueFault.RequestAccess access
         && !held.isEmpty()) {
       for (Request request : held) {
-        if (request.head() == access.head()) {
-          return queue.complete(request, 0);
+        if (request.head() == access.head() && queue.complete(request, 0)) {
+          return true;
         }
       }
     }
@@ -1108,7 +1234,7 @@ final class DeviceControl {
   /** Drains the queues and pauses the device. */
   CompletableFuture<Boolean> pause() {
     CompletableFuture<Boolean> result = new CompletableFuture<>();
-    submit(
+    submitOrDo(
         new Job(
             Job.ALL,
             () -> {
@@ -1118,14 +1244,15 @@ final class DeviceControl {
                 call("pause()", device::pause);
               }
               result.complete(did);
-            }));
+            },
+            result));
     return result;
   }
 
   /** Lets a paused device go on. */
   CompletableFuture<Boolean> resume() {
     CompletableFuture<Boolean> result = new CompletableFuture<>();
-    submit(
+    submitOrDo(
         new Job(
             Job.NO,
             () -> {
@@ -1134,17 +1261,19 @@ final class DeviceControl {
               DeviceContext ctx = active;
               if (did && ctx != null) {
                 call("resume()", device::resume);
+                decideAll(ctx);
                 signalAll(ctx);
               }
               result.complete(did);
-            }));
+            },
+            result));
     return result;
   }
 
-  /** Runs something as a job and waits for what comes of it. */
-  private <T> T run(Callable<T> body) {
+  /** Runs something as a job and waits for what comes of it, unless that could never come. */
+  private <T> T run(String what, Callable<T> body) {
     CompletableFuture<T> result = new CompletableFuture<>();
-    submit(
+    Job job =
         new Job(
             Job.NO,
             () -> {
@@ -1153,9 +1282,21 @@ final class DeviceControl {
               } catch (Throwable t) {
                 result.completeExceptionally(t);
               }
-            }));
+            },
+            result);
     try {
-      return result.join();
+      if (loop.inLoop() || !loop.isRunning()) {
+        synchronized (jobs) {
+          if (depth > 0 || running != null) {
+            throw new IllegalStateException(
+                name + ": " + what + " would wait for what the calling thread has to end first");
+          }
+          enqueue(job);
+        }
+        return result.join();
+      }
+      submit(job);
+      return loop.join(result);
     } catch (CompletionException e) {
       switch (e.getCause()) {
         case RuntimeException r -> throw r;
@@ -1168,7 +1309,7 @@ final class DeviceControl {
 
   /** All of a paused device's state. */
   byte[] save() {
-    return run(this::saveNow);
+    return run("save()", this::saveNow);
   }
 
   private byte[] saveNow() throws Exception {
@@ -1178,6 +1319,9 @@ final class DeviceControl {
     StateCodec.Writer out = new StateCodec.Writer();
     DeviceContext ctx = active;
     synchronized (lock) {
+      if (context != ctx && (status & (DeviceStatus.NEEDS_RESET | DeviceStatus.FAILED)) == 0) {
+        throw new IllegalStateException(name + " waits for its event loop to activate it");
+      }
       out.putInt(MAGIC).putInt(STATE_VERSION).putInt(deviceId).putInt(setups.length);
       out.putLong(offered.low()).putLong(offered.high());
       out.putInt(status).putLong(driverFeatures.low()).putLong(driverFeatures.high());
@@ -1193,7 +1337,8 @@ final class DeviceControl {
       out.putInt(ctx != null && ctx.isConfigHeld() ? 1 : 0);
       for (int q = 0; q < setups.length; q++) {
         Virtqueue queue = ctx != null && works ? ctx.queueOrNull(q) : null;
-        out.putInt(queue == null ? 0 : 1);
+        boolean held = queue != null && ctx != null && ctx.isQueueHeld(q);
+        out.putInt(queue == null ? 0 : held ? 3 : 1);
         if (queue != null) {
           StateCodec.put(out, queue.save());
         }
@@ -1206,10 +1351,12 @@ final class DeviceControl {
   /** Takes over what was saved, on a new device, which is paused then. */
   void restore(byte[] state) {
     boolean _ =
-        run(() -> {
-          restoreNow(state);
-          return true;
-        });
+        run(
+            "restore()",
+            () -> {
+              restoreNow(state);
+              return true;
+            });
   }
 
   private void restoreNow(byte[] state) throws Exception {
@@ -1255,8 +1402,11 @@ final class DeviceControl {
     boolean begun = (newStatus & (DeviceStatus.DRIVER_OK | DeviceStatus.SUSPEND)) != 0;
     boolean works = begun && (newStatus & (DeviceStatus.NEEDS_RESET | DeviceStatus.FAILED)) == 0;
     DeviceContext ctx = begun ? new DeviceContext(this, newFeatures, made.length, true) : null;
+    boolean[] heldQueues = new boolean[made.length];
     for (int q = 0; q < made.length; q++) {
-      boolean present = in.getInt("whether queue " + q + " is there", 1) == 1;
+      int there = in.getInt("whether queue " + q + " is there", 3);
+      boolean present = (there & 1) != 0;
+      heldQueues[q] = there == 3;
       if (present != (works && made[q].isReady())) {
         throw new IllegalArgumentException(
             name + ": saved queue " + q + " is " + (present ? "" : "not ") + "there");
@@ -1272,10 +1422,10 @@ final class DeviceControl {
       }
     }
     byte[] newConfig = in.getBytes("configuration");
-    if (newConfig.length != config.length() + 4) {
+    if (newConfig.length != config.savedLength()) {
       throw new IllegalArgumentException(
           "%s: saved configuration length=%d, must be %d"
-              .formatted(name, newConfig.length, config.length() + 4));
+              .formatted(name, newConfig.length, config.savedLength()));
     }
     byte[] transportState = in.getBytes("transport");
     byte[] deviceState = in.getBytes("device");
@@ -1283,6 +1433,9 @@ final class DeviceControl {
     device.restore(deviceState);
     transport.restoreTransport(transportState);
     config.restore(newConfig);
+    if (begun && !works) {
+      call("reset()", device::reset); // it is not activated, so the driver's reset does not do it
+    }
     paused = true;
     synchronized (lock) {
       System.arraycopy(made, 0, setups, 0, made.length);
@@ -1299,6 +1452,11 @@ final class DeviceControl {
         config.freeze(true);
         if (held) {
           ctx.notifyConfig();
+        }
+        for (int q = 0; q < heldQueues.length; q++) {
+          if (heldQueues[q]) {
+            ctx.notifyQueue(q);
+          }
         }
       }
       if (works) {
@@ -1348,8 +1506,12 @@ final class DeviceControl {
     synchronized (lock) {
       closed = true;
     }
-    transport.disconnectDoorbells();
+    disconnectDoorbells();
     subscription.remove();
+    DeviceContext left = context;
+    if (left != null && !loop.isRunning()) {
+      doHere(new Job(Job.ALL, () -> finishReset(left))); // the loop ended before it did
+    }
     closeEvents();
   }
 

@@ -14,7 +14,7 @@ import java.util.Objects;
  * completing it is for the queue's thread.
  */
 public final class Request {
-  /** Most chains are no longer; longer ones make the arrays grow, once. */
+  /** Most chains are no longer; longer ones make the arrays grow, and mostly only once. */
   private static final int FIRST_CAPACITY = 8;
 
   final Virtqueue queue;
@@ -65,6 +65,18 @@ public final class Request {
     int capacity = addresses.length * 2;
     addresses = Arrays.copyOf(addresses, capacity);
     lengths = Arrays.copyOf(lengths, capacity);
+    queue.grown += capacity / 2;
+  }
+
+  /** Gives back what it grew by. */
+  void shrink() {
+    queue.grown -= addresses.length - FIRST_CAPACITY;
+    addresses = new long[FIRST_CAPACITY];
+    lengths = new long[FIRST_CAPACITY];
+  }
+
+  boolean hasGrown() {
+    return addresses.length > FIRST_CAPACITY;
   }
 
   /** Makes it the device's, after its fields were set. */

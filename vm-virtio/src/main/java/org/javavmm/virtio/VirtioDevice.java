@@ -11,7 +11,8 @@ import java.util.List;
  * <p><b>Threads.</b> What describes the device ({@link #deviceId} to {@link #sharedMemory}) is
  * called once, when it is attached. {@link #accepts} is called by vCPU threads. All else is called
  * on the thread of the event loop that the device was attached with, one call at a time, so that a
- * device needs no lock for its own state. None of it may block.
+ * device needs no lock for its own state. None of it may block. Before that loop runs and after it
+ * has ended, it is called on the thread that restores, pauses, resumes or closes the transport.
  *
  * <p><b>Exceptions.</b> One that escapes from a method of this interface is counted and logged, and
  * the device needs a reset; the loop and the other devices go on.
@@ -83,14 +84,17 @@ public interface VirtioDevice {
   /**
    * Lets what is in flight at a queue come to its end, and says so: requests that the device handed
    * to threads, to the kernel or to other processes. Called before the device is reset, paused or
-   * suspended, and before the queue is reset; {@link #notified} is not called meanwhile. A device
-   * that completes its requests before {@code notified} returns has none.
+   * suspended, and before the queue is reset. From now until {@link #notified} is called the device
+   * takes nothing from the queue, also not on a timer or for a descriptor's event ({@link
+   * DeviceContext#mayUse} says so); what it took before it completes, and notifies the driver of. A
+   * device that completes its requests before {@code notified} returns has none.
    *
    * <p>On return to a suspension or pause the requests that were taken should have been completed
    * (VIRTIO 1.4 §3.4.2); before a reset it is enough that nobody touches their memory any more.
    *
    * @param queue the queue's index
-   * @param drained to be run once, by any thread, as soon as nothing is in flight any more
+   * @param drained to be run once, by any thread, as soon as nothing is in flight any more; what
+   *     follows is done later on the event loop's thread, not inside of {@code drained}
    * @throws Exception if it fails; the queue counts as drained then
    */
   default void drain(int queue, Runnable drained) throws Exception {

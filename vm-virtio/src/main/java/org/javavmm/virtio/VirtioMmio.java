@@ -201,10 +201,7 @@ public final class VirtioMmio implements BusDevice, AutoCloseable {
     @Override
     public void disconnectDoorbells() {
       synchronized (connected) {
-        for (Doorbells.Connection connection : connected) {
-          connection.close();
-        }
-        connected.clear();
+        control.disconnect(connected);
       }
     }
 
@@ -285,9 +282,12 @@ public final class VirtioMmio implements BusDevice, AutoCloseable {
   }
 
   /**
-   * Drains the queues and pauses the device.
+   * Drains the queues and pauses the device. If the event loop does not run yet, this is done on
+   * the calling thread, as are {@link #resume}, {@link #save} and {@link #restore}; the loop must
+   * not be started meanwhile.
    *
-   * @return done when the device stands still: true, or false if it was paused before
+   * @return done when the device stands still: true, or false if it was paused before; failed with
+   *     {@link java.util.concurrent.RejectedExecutionException} if the event loop ended before
    */
   public CompletableFuture<Boolean> pause() {
     return control.pause();
@@ -296,7 +296,7 @@ public final class VirtioMmio implements BusDevice, AutoCloseable {
   /**
    * Lets a paused device go on.
    *
-   * @return done when it goes on: true, or false if it was not paused
+   * @return done when it goes on: true, or false if it was not paused; failed as for {@link #pause}
    */
   public CompletableFuture<Boolean> resume() {
     return control.resume();
@@ -306,8 +306,11 @@ public final class VirtioMmio implements BusDevice, AutoCloseable {
    * {@return the whole state: registers, queues, configuration, interrupts and what the device
    * keeps} Not the guest's memory. The vCPUs must stand still.
    *
-   * @throws IllegalStateException if the device is not paused, or a queue has requests staged that
-   *     are not published
+   * @throws IllegalStateException if the device is not paused, or waits for its event loop to
+   *     activate it, or a queue has requests staged that are not published; or if this would wait
+   *     for itself: inside of a call of the device, on the loop's thread while queues are drained,
+   *     or on the thread of an event loop that the device's waits for
+   * @throws java.util.concurrent.RejectedExecutionException if the event loop ends meanwhile
    */
   public byte[] save() {
     return control.save();
@@ -321,7 +324,9 @@ public final class VirtioMmio implements BusDevice, AutoCloseable {
    *
    * @param state the state
    * @throws IllegalArgumentException if it is no state of such a device; the message says why
-   * @throws IllegalStateException if the driver has begun with the device already
+   * @throws IllegalStateException if the driver has begun with the device already, or if this would
+   *     wait for itself, as for {@link #save}
+   * @throws java.util.concurrent.RejectedExecutionException if the event loop ends meanwhile
    */
   public void restore(byte[] state) {
     control.restore(state);

@@ -351,7 +351,9 @@ public final class VirtioPci implements AutoCloseable {
       case VirtioPciLayout.DRIVER_FEATURE -> control.driverFeatures(value);
       case VirtioPciLayout.CONFIG_MSIX_VECTOR -> {
         if (control.takesWrites()) {
+          int old = configVector;
           configVector = usable(value);
+          takeBack(old);
         }
       }
       case VirtioPciLayout.DEVICE_STATUS -> control.status(value);
@@ -362,7 +364,7 @@ public final class VirtioPci implements AutoCloseable {
         if (q < 0) {
           control.ignored();
         } else if (control.takesWrites()) {
-          queueVectors.set(q, usable(value));
+          takeBack(queueVectors.getAndSet(q, usable(value)));
         }
       }
       case VirtioPciLayout.QUEUE_ENABLE -> control.queueReady(value);
@@ -463,10 +465,7 @@ public final class VirtioPci implements AutoCloseable {
 
   /** Connects the doorbells where BAR 0 is, if the device is active and the BAR is anywhere. */
   private void reconnect() {
-    for (Doorbells.Connection connection : connected) {
-      connection.close();
-    }
-    connected.clear();
+    control.disconnect(connected);
     Features features = doorbellFeatures;
     if (features == null || mappedAt == -1) {
       return;
@@ -481,6 +480,20 @@ public final class VirtioPci implements AutoCloseable {
       // Notifications then come by the bus.
       VirtioLog.warn(control.name(), "a doorbell is not connected", e);
     }
+  }
+
+  /** Takes the message back that waits at a vector which no event of the device has any more. */
+  private void takeBack(int vector) {
+    Msix m = msix;
+    if (m == null || vector == NO_VECTOR || vector == configVector) {
+      return;
+    }
+    for (int q = 0; q < queueVectors.length(); q++) {
+      if (queueVectors.get(q) == vector) {
+        return;
+      }
+    }
+    m.clearPending(vector);
   }
 
   private final class Link implements Transport {
@@ -533,11 +546,15 @@ public final class VirtioPci implements AutoCloseable {
       for (int q = 0; q < queueVectors.length(); q++) {
         queueVectors.set(q, NO_VECTOR);
       }
+      Msix m = msix;
+      for (int v = 0; m != null && v < m.count(); v++) {
+        m.clearPending(v); // or it would be sent when the guest unmasks
+      }
     }
 
     @Override
     public void resetQueueInterrupt(int queue) {
-      queueVectors.set(queue, NO_VECTOR);
+      takeBack(queueVectors.getAndSet(queue, NO_VECTOR));
     }
 
     @Override
@@ -617,9 +634,12 @@ public final class VirtioPci implements AutoCloseable {
   }
 
   /**
-   * Drains the queues and pauses the device.
+   * Drains the queues and pauses the device. If the event loop does not run yet, this is done on
+   * the calling thread, as are {@link #resume}, {@link #save} and {@link #restore}; the loop must
+   * not be started meanwhile.
    *
-   * @return done when the device stands still: true, or false if it was paused before
+   * @return done when the device stands still: true, or false if it was paused before; failed with
+   *     {@link java.util.concurrent.RejectedExecutionException} if the event loop ended before
    */
   public CompletableFuture<Boolean> pause() {
     return control.pause();
@@ -628,7 +648,7 @@ public final class VirtioPci implements AutoCloseable {
   /**
    * Lets a paused device go on.
    *
-   * @return done when it goes on: true, or false if it was not paused
+   * @return done when it goes on: true, or false if it was not paused; failed as for {@link #pause}
    */
   public CompletableFuture<Boolean> resume() {
     return control.resume();
@@ -638,8 +658,11 @@ public final class VirtioPci implements AutoCloseable {
    * {@return the whole state: registers, queues, configuration, interrupts and what the device
    * keeps} Not the guest's memory. The vCPUs must stand still.
    *
-   * @throws IllegalStateException if the device is not paused, or a queue has requests staged that
-   *     are not published
+   * @throws IllegalStateException if the device is not paused, or waits for its event loop to
+   *     activate it, or a queue has requests staged that are not published; or if this would wait
+   *     for itself: inside of a call of the device, on the loop's thread while queues are drained,
+   *     or on the thread of an event loop that the device's waits for
+   * @throws java.util.concurrent.RejectedExecutionException if the event loop ends meanwhile
    */
   public byte[] save() {
     return control.save();
@@ -653,7 +676,9 @@ public final class VirtioPci implements AutoCloseable {
    *
    * @param state the state
    * @throws IllegalArgumentException if it is no state of such a device; the message says why
-   * @throws IllegalStateException if the driver has begun with the device already
+   * @throws IllegalStateException if the driver has begun with the device already, or if this would
+   *     wait for itself, as for {@link #save}
+   * @throws java.util.concurrent.RejectedExecutionException if the event loop ends meanwhile
    */
   public void restore(byte[] state) {
     control.restore(state);

@@ -75,6 +75,9 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
   /** Where a descriptor is put together that lies across the border of two regions. */
   private final byte[] scratch = new byte[8];
 
+  /** How many parts may be held at least before no more are taken, whatever the size. */
+  private static final int LEAST_HELD_PARTS = 16_384;
+
   /** No request. */
   static final int NONE = -1;
 
@@ -92,6 +95,22 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
   private int first = NONE;
 
   private int last = NONE;
+
+  /** As many parts held, and no more are taken. Otherwise a guest could have size^2 of them. */
+  private final int mostHeldParts;
+
+  /** Parts of all requests taken and not used. */
+  private long heldParts;
+
+  /** What the requests' arrays have grown by, in parts, and beyond what they are shrunk again. */
+  long grown;
+
+  private final long mostGrown;
+
+  /** Whether the last take left something because too much is held. */
+  private boolean full;
+
+  private @Nullable Runnable onRoom;
 
   /** What the last take found. */
   private @Nullable Request current;
@@ -122,6 +141,9 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
         || (!packed && Integer.bitCount(size) != 1)) {
       throw new QueueFaultException(new QueueFault.BadSize(size, packed));
     }
+    this.mostHeldParts = Math.max(4 * size, LEAST_HELD_PARTS);
+    // The arrays of what may be held, of which the last chain is beyond the limit: doubled each.
+    this.mostGrown = 2L * (mostHeldParts + size);
     this.eventIdx = config.has(RingFeatures.EVENT_IDX);
     this.indirect = config.has(RingFeatures.INDIRECT_DESC);
     this.inOrder = config.has(RingFeatures.IN_ORDER);
@@ -242,12 +264,17 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
    * <p>After a fault the queue stands where it was and the next call finds the fault again, unless
    * {@link #discard} passes over it.
    *
-   * @return what was found; {@code EMPTY} always after {@link #reset}
+   * @return what was found; {@code EMPTY} always after {@link #reset}, and while the queue {@link
+   *     #isFull}
    */
   public final Taken take() {
     current = null;
     discardable = false;
     if (reset) {
+      return Taken.EMPTY;
+    }
+    if (heldParts >= mostHeldParts) {
+      full = true;
       return Taken.EMPTY;
     }
     GuestMemory g = guest;
@@ -262,6 +289,23 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
       taken = found(areaFault(e));
     }
     return taken;
+  }
+
+  /**
+   * {@return whether the last {@link #take} looked for nothing, because requests of very many parts
+   * are held} That is at least 16,384 parts and four times the queue's size; through indirect
+   * tables a driver can make as many as the size squared. It ends when requests are completed;
+   * {@link VirtioDevice#notified} is called then, and who has a queue without a device takes again.
+   */
+  public final boolean isFull() {
+    return full;
+  }
+
+  /**
+   * What is run, on the queue's thread, when the queue is not {@linkplain #isFull full} any more.
+   */
+  final void onRoom(Runnable task) {
+    onRoom = task;
   }
 
   /** Takes the next request by the rules of the format. */
@@ -292,6 +336,7 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
       requests[l].after = r.index;
     }
     last = r.index;
+    heldParts += r.parts;
   }
 
   /** The oldest request taken and not used. */
@@ -335,7 +380,18 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
     if (r.held) {
       r.end();
     }
+    heldParts -= r.parts;
+    if (grown > mostGrown && r.hasGrown()) {
+      r.shrink();
+    }
     pool[pooled++] = r.index;
+    if (full && heldParts < mostHeldParts) {
+      full = false;
+      Runnable task = onRoom;
+      if (task != null) {
+        task.run();
+      }
+    }
   }
 
   private QueueFault areaFault(GuestMemoryException e) {
@@ -674,7 +730,8 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
    * Asks the driver for notifications of available buffers, then looks whether some arrived
    * meanwhile.
    *
-   * @return whether there is something to take already, for which no notification may come
+   * @return whether there is something to take already, for which no notification may come; false
+   *     while the queue {@link #isFull}
    */
   public final boolean enableNotifications() {
     if (reset) {
@@ -684,7 +741,7 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
       ask();
       // What is asked is seen before the ring is looked at again: the driver does the reverse.
       VarHandle.fullFence();
-      return hasNext();
+      return !full && hasNext();
     } catch (GuestMemoryException e) {
       fault = areaFault(e);
       return true; // the next take finds it
@@ -743,6 +800,10 @@ public abstract sealed class Virtqueue permits SplitVirtqueue, PackedVirtqueue {
         case EMPTY -> {
           if (!enableNotifications()) {
             return Taken.EMPTY;
+          }
+          // A driver that takes back what it shows would keep the thread here.
+          if (--budget == 0) {
+            return Taken.REQUEST;
           }
           disableNotifications();
         }

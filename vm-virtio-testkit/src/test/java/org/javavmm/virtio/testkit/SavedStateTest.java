@@ -144,7 +144,7 @@ class SavedStateTest {
     }
     String[] messages = {
       "test0: saved magic=0x0, must be 0x56444556",
-      "test0: saved version=0x0, must be 0x1",
+      "test0: saved version=0x0, must be 0x2",
       "test0: saved type=0x0, must be 0x3",
       "test0: saved queues=0x0, must be 0x2"
     };
