@@ -37,7 +37,7 @@ class VirtioPciTest {
   }
 
   @Test
-  @Clause({"PCI-03", "PCI-04", "PCI-05", "PCI-06", "PCI-07", "PCI-08"})
+  @Clause({"PCI-01", "PCI-03", "PCI-04", "PCI-05", "PCI-06", "PCI-07", "PCI-08"})
   void identifiesItself() throws Exception {
     try (Machine m = new Machine(Kind.PCI)) {
       PciFunction f = m.pci().function();
