@@ -71,7 +71,7 @@ class LoopJoinTest {
     CountDownLatch go = new CountDownLatch(1);
     try (EventLoop loop = EventLoop.create("a")) {
       assertFalse(loop.isRunning());
-      Thread _ = loop.start();
+      Thread runner = loop.start();
       assertTrue(loop.isRunning());
       loop.execute(() -> {
         inside.countDown();
@@ -85,7 +85,7 @@ class LoopJoinTest {
       loop.stop();
       assertTrue(loop.isRunning());
       go.countDown();
-      loop.close();
+      runner.join();
       assertFalse(loop.isRunning());
     }
   }
