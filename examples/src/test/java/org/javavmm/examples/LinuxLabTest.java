@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -44,11 +45,21 @@ class LinuxLabTest {
             .redirectOutput(out.toFile())
             .redirectError(err.toFile())
             .start();
-    if (!process.waitFor(15, TimeUnit.MINUTES)) {
+    if (!process.waitFor(6, TimeUnit.MINUTES)) {
       process.destroy();
-      throw new AssertionError(command + " hangs; it printed:\n" + Files.readString(err));
+      process.waitFor();
+      throw new Hang(command + " hangs; it printed:\n" + Files.readString(err));
     }
     return new Result(process.exitValue(), Files.readString(out), Files.readString(err));
+  }
+
+  /** The lab did not end in time. */
+  private static final class Hang extends Exception {
+    private static final long serialVersionUID = 1L;
+
+    Hang(String message) {
+      super(message);
+    }
   }
 
   private static final String SCRIPT =
@@ -100,8 +111,22 @@ class LinuxLabTest {
     command.addAll(List.of(ROOT.resolve("vmm").toString(), "lab", "--"));
     command.addAll(List.of("sh", script.toString(), ROOT.resolve("vmm").toString()));
     command.add(folder.toString());
-    Result lab = run(folder, command);
-    assertEquals(0, lab.status, () -> "the script failed:\n" + lab.out + lab.err);
+    Result lab;
+    try {
+      lab = run(folder, command);
+    } catch (Hang e) {
+      // Seen with two processors in the lab, whose emulator then stands still; a hang of ours does
+      // so twice.
+      System.err.println(e.getMessage() + "\nonce more");
+      try (Stream<Path> files = Files.list(folder)) {
+        for (Path file : files.filter(f -> !f.equals(script)).toList()) {
+          Files.delete(file);
+        }
+      }
+      lab = run(folder, command);
+    }
+    Result done = lab;
+    assertEquals(0, done.status, () -> "the script failed:\n" + done.out + done.err);
   }
 
   private String read(String name) throws IOException {
