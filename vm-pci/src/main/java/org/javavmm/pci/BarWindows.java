@@ -9,6 +9,7 @@ import java.util.OptionalLong;
 import java.util.concurrent.atomic.LongAdder;
 import org.javavmm.device.Bus;
 import org.javavmm.device.BusDevice;
+import org.javavmm.device.GuestLog;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +24,8 @@ import org.jspecify.annotations.Nullable;
  * as all ones, and are counted. vCPUs' accesses take no lock and allocate nothing.
  */
 public final class BarWindows implements BarMapper {
+  private static final GuestLog LOG = GuestLog.of("org.javavmm.pci");
+
   /** A window: an immutable map of BARs, replaced whole. */
   private static final class Window implements BusDevice {
     final boolean io;
@@ -194,7 +197,7 @@ public final class BarWindows implements BarMapper {
     if (!place(bar, address)) {
       refusals.increment();
       Window window = windowOf(bar, address);
-      GuestLog.warn(() ->
+      LOG.warn(() ->
           "%s cannot be at 0x%x: %s"
               .formatted(
                   bar.name(),

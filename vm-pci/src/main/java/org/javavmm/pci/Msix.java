@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
+import org.javavmm.device.GuestLog;
 import org.javavmm.device.InterruptLine;
 import org.javavmm.device.MsiController;
 import org.javavmm.device.MsiVector;
@@ -36,6 +37,8 @@ import org.jspecify.annotations.Nullable;
  * bounded rate) until the guest changes or unmasks it again; its messages stay pending.
  */
 public final class Msix {
+  private static final GuestLog LOG = GuestLog.of("org.javavmm.pci");
+
   /** The most vectors a function can have. */
   public static final int MAX_VECTORS = 2048;
 
@@ -390,7 +393,7 @@ public final class Msix {
       // The guest chose the message, so whatever the host says to it ends here.
       failures.increment();
       dead[v] = true;
-      GuestLog.warn(() ->
+      LOG.warn(() ->
           "%s: MSI-X vector %d is dead, address=0x%x data=0x%x: %s"
               .formatted(name, v, address, data, e));
       return false;

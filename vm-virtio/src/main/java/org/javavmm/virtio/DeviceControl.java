@@ -15,7 +15,9 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Supplier;
 import org.javavmm.device.Doorbells;
+import org.javavmm.device.GuestLog;
 import org.javavmm.event.EventLoop;
 import org.javavmm.event.Subscriber;
 import org.javavmm.event.SubscriberContext;
@@ -47,6 +49,9 @@ import org.jspecify.annotations.Nullable;
  * driver's sake (queue reset, suspension) do the same.
  */
 final class DeviceControl {
+  /** The module's. */
+  static final GuestLog LOG = GuestLog.of("org.javavmm.virtio");
+
   /** How long a register write waits for the loop, in nanoseconds: 2 s. */
   static final long WAIT_NANOS = 2_000_000_000L;
 
@@ -516,7 +521,7 @@ final class DeviceControl {
       return device.accepts(driverFeatures) ? DeviceStatus.FEATURES_OK : 0;
     } catch (RuntimeException | Error e) {
       failures.increment();
-      VirtioLog.warn(name, "accepts(" + driverFeatures + ") threw", e);
+      LOG.warn(() -> name + ": accepts(" + driverFeatures + ") threw", e);
       return DeviceStatus.NEEDS_RESET;
     }
   }
@@ -829,7 +834,7 @@ final class DeviceControl {
     }
     try {
       if (!job.done.await(WAIT_NANOS, TimeUnit.NANOSECONDS)) {
-        VirtioLog.warn(name, "the event loop takes long; the driver has to poll", null);
+        LOG.warn(() -> name + ": " + "the event loop takes long; the driver has to poll");
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -1107,7 +1112,7 @@ final class DeviceControl {
         connection.close();
       } catch (RuntimeException | Error e) {
         failures.increment();
-        VirtioLog.warn(name, "disconnecting a doorbell threw", e);
+        LOG.warn(() -> name + ": disconnecting a doorbell threw", e);
       }
     }
     connections.clear();
@@ -1119,7 +1124,7 @@ final class DeviceControl {
       transport.disconnectDoorbells();
     } catch (RuntimeException | Error e) {
       failures.increment();
-      VirtioLog.warn(name, "disconnecting its doorbells threw", e);
+      LOG.warn(() -> name + ": disconnecting its doorbells threw", e);
     }
   }
 
@@ -1151,7 +1156,7 @@ final class DeviceControl {
       transport.resetInterrupts();
     } catch (RuntimeException | Error e) {
       failures.increment();
-      VirtioLog.warn(name, "resetting its interrupts threw", e);
+      LOG.warn(() -> name + ": resetting its interrupts threw", e);
     }
     context = null;
     suspendPending = false;
@@ -1166,7 +1171,7 @@ final class DeviceControl {
     faults.increment();
     DeviceContext ctx = context;
     if (policy == FaultPolicy.FAIL_REQUEST || ctx == null) {
-      VirtioLog.warn(name, what, null);
+      LOG.warn(() -> name + ": " + what);
       return policy == FaultPolicy.FAIL_REQUEST;
     }
     needsReset(ctx, what, null);
@@ -1204,7 +1209,7 @@ final class DeviceControl {
     failures.increment();
     DeviceContext ctx = context;
     if (ctx == null) {
-      VirtioLog.warn(name, what + " threw", t);
+      LOG.warn(() -> name + ": " + what + " threw", t);
       synchronized (lock) {
         status |= status == 0 ? 0 : DeviceStatus.NEEDS_RESET;
       }
@@ -1223,7 +1228,12 @@ final class DeviceControl {
       ready = (status & DeviceStatus.DRIVER_OK) != 0;
       status |= DeviceStatus.NEEDS_RESET;
     }
-    VirtioLog.warn(name, "needs a reset: " + why, cause);
+    Supplier<String> message = () -> name + ": needs a reset: " + why;
+    if (cause == null) {
+      LOG.warn(message);
+    } else {
+      LOG.warn(message, cause);
+    }
     if (ready) {
       ctx.notifyConfig();
     }

@@ -150,7 +150,11 @@ public final class SplitVirtqueue extends Virtqueue {
     return new QueueFault.ChainTooLong(head, size);
   }
 
-  /** The same for an indirect table, which ends the chain; {@code r} has what came before it. */
+  /**
+   * The same for an indirect table, which ends the chain; {@code r} has what came before it.
+   * Written out a second time, for one loop over both tables would ask at each descriptor which it
+   * is in.
+   */
   private @Nullable QueueFault walkTable(
       int head, int tableOf, long table, long tableLength, int limit, boolean written, Request r) {
     long readable = r.readable;

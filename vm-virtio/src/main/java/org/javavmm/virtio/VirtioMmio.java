@@ -193,7 +193,7 @@ public final class VirtioMmio implements BusDevice, AutoCloseable {
           }
         } catch (SystemCallException e) {
           // Notifications then come by the bus.
-          VirtioLog.warn(control.name(), "a doorbell is not connected", e);
+          DeviceControl.LOG.warn(() -> control.name() + ": a doorbell is not connected", e);
         }
       }
     }

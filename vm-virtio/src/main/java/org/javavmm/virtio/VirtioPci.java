@@ -478,7 +478,7 @@ public final class VirtioPci implements AutoCloseable {
       }
     } catch (SystemCallException e) {
       // Notifications then come by the bus.
-      VirtioLog.warn(control.name(), "a doorbell is not connected", e);
+      DeviceControl.LOG.warn(() -> control.name() + ": a doorbell is not connected", e);
     }
   }
 
