@@ -5,6 +5,9 @@ import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
+import java.util.stream.Stream;
 import org.javavmm.device.AddressMap;
 import org.javavmm.device.AddressRange;
 import org.javavmm.device.LevelLine;
@@ -305,6 +308,24 @@ final class Board implements AutoCloseable {
   }
 
   // ---- the end -------------------------------------------------------------------------------
+
+  /** Makes all devices stand still, while no vCPU runs. Done when they do. */
+  CompletableFuture<?> pause() {
+    return all(VirtioMmio::pause, VirtioPci::pause);
+  }
+
+  /** Lets all devices go on. */
+  CompletableFuture<?> resume() {
+    return all(VirtioMmio::resume, VirtioPci::resume);
+  }
+
+  private CompletableFuture<?> all(
+      Function<VirtioMmio, CompletableFuture<Boolean>> mmio,
+      Function<VirtioPci, CompletableFuture<Boolean>> pci) {
+    return CompletableFuture.allOf(
+        Stream.concat(mmioDevices.stream().map(mmio), pciDevices.stream().map(pci))
+            .toArray(CompletableFuture<?>[]::new));
+  }
 
   /** Resets all devices, while the event loop runs and the vCPUs do not any more. */
   void reset() {

@@ -10,6 +10,7 @@ import org.javavmm.kvm.Vcpu;
 import org.javavmm.kvm.VcpuExit;
 import org.javavmm.memory.Access;
 import org.javavmm.memory.GuestMemory;
+import org.javavmm.sys.Errno;
 
 /**
  * Runs one vCPU on the thread that calls {@link #run} and takes its accesses to the buses, until it
@@ -19,21 +20,41 @@ final class VcpuLoop {
   private static final int KVM_SYSTEM_EVENT_SHUTDOWN = 1;
   private static final int KVM_SYSTEM_EVENT_RESET = 2;
 
+  /**
+   * What all vCPUs of a machine have in common.
+   *
+   * @param kvmclockCtrl whether KVM can tell a guest that it was paused
+   */
+  record Shared(
+      Bus pio,
+      Bus mmio,
+      GuestMemory memory,
+      Consumer<StopReason> stop,
+      PauseGate gate,
+      BootTimeline timeline,
+      boolean kvmclockCtrl) {}
+
   private final Vcpu vcpu;
   private final Bus pio;
   private final Bus mmio;
   private final GuestMemory memory;
   private final Consumer<StopReason> stop;
+  private final PauseGate gate;
+  private final BootTimeline timeline;
+  private final boolean kvmclockCtrl;
 
   /** Read after a kick; written before it. */
   private volatile boolean stopping;
 
-  VcpuLoop(Vcpu vcpu, Bus pio, Bus mmio, GuestMemory memory, Consumer<StopReason> stop) {
+  VcpuLoop(Vcpu vcpu, Shared shared) {
     this.vcpu = vcpu;
-    this.pio = pio;
-    this.mmio = mmio;
-    this.memory = memory;
-    this.stop = stop;
+    this.pio = shared.pio;
+    this.mmio = shared.mmio;
+    this.memory = shared.memory;
+    this.stop = shared.stop;
+    this.gate = shared.gate;
+    this.timeline = shared.timeline;
+    this.kvmclockCtrl = shared.kvmclockCtrl;
   }
 
   Vcpu vcpu() {
@@ -44,10 +65,17 @@ final class VcpuLoop {
   void stop() {
     stopping = true;
     vcpu.kick();
+    gate.wake();
+  }
+
+  /** Makes the thread look at the gate soon. Any thread. */
+  void pause() {
+    vcpu.kick();
   }
 
   /** Runs the guest. The vCPU is attached to the calling thread already. */
   void run() throws KvmException {
+    gate.enter(vcpu.id());
     try {
       loop();
     } catch (KvmException | InternalError e) {
@@ -57,6 +85,47 @@ final class VcpuLoop {
         throw e;
       }
       stop.accept(failure(e.getMessage() + lost));
+    } finally {
+      gate.leave(vcpu.id());
+    }
+  }
+
+  /** The first entry; what is asked or noted once is not asked at every exit. */
+  private ExitReason first() throws KvmException {
+    if (gate.isClosed()) {
+      gate.await(vcpu.id(), () -> stopping);
+    }
+    if (vcpu.id() != 0) {
+      return vcpu.run();
+    }
+    timeline.mark(BootTimeline.Mark.FIRST_INSTRUCTION);
+    ExitReason reason = vcpu.run();
+    if (reason == ExitReason.IO || reason == ExitReason.MMIO) {
+      timeline.mark(BootTimeline.Mark.KERNEL);
+    }
+    return reason;
+  }
+
+  /**
+   * Waits at the gate, if it is closed. The entry that was interrupted has completed the access
+   * before it: KVM takes a device's answer before it looks at {@code immediate_exit}.
+   */
+  private void waitAtGate() throws KvmException {
+    if (!gate.isClosed()) {
+      return;
+    }
+    gate.await(vcpu.id(), () -> stopping);
+    if (stopping || !kvmclockCtrl) {
+      return;
+    }
+    try {
+      // So that the guest's watchdog takes the pause for what it is.
+      vcpu.kvmclockCtrl();
+    } catch (KvmException e) {
+      // The guest has no kvmclock, or not yet.
+      if (e.errno() != Errno.EINVAL) {
+        throw e;
+      }
     }
   }
 
@@ -67,8 +136,7 @@ final class VcpuLoop {
 
   private void loop() throws KvmException {
     VcpuExit exit = vcpu.exit();
-    while (true) {
-      ExitReason reason = vcpu.run();
+    for (ExitReason reason = first(); ; reason = vcpu.run()) {
       // Not in the switch: its table would be two more cache lines right after the kernel.
       if (reason == ExitReason.IO) {
         portAccess(exit);
@@ -86,6 +154,7 @@ final class VcpuLoop {
       switch (reason) {
         case REENTER -> {}
         case INTERRUPTED -> {
+          waitAtGate();
           if (stopping) {
             return;
           }

@@ -2,10 +2,15 @@
 package org.javavmm.vmm;
 
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
 import org.javavmm.arch.BootState;
 import org.javavmm.arch.CpuidTemplate;
@@ -82,8 +87,15 @@ public final class Vmm implements AutoCloseable {
   private final KvmMemory slots;
   private final EventLoop events;
   private final Board board;
+  private final PauseGate gate = new PauseGate();
 
-  private Vmm(Kvm kvm, GuestMemory memory, int cpus) throws SystemCallException {
+  /** Held by who pauses or resumes. */
+  private final Object pausing = new Object();
+
+  private boolean paused;
+
+  private Vmm(Kvm kvm, GuestMemory memory, int cpus, BootTimeline timeline)
+      throws SystemCallException {
     this.memory = memory;
     try (Undo undo = new Undo()) {
       vm = undo.on(kvm.createVm());
@@ -94,11 +106,20 @@ public final class Vmm implements AutoCloseable {
       boolean tscDeadline = kvm.checkExtension(Cap.TSC_DEADLINE_TIMER) != 0;
       Cpuid supported = kvm.supportedCpuid();
       CpuidTemplate cpuid = CpuidTemplate.of(supported, tscDeadline);
+      VcpuLoop.Shared shared =
+          new VcpuLoop.Shared(
+              pio,
+              mmio,
+              memory,
+              this::stop,
+              gate,
+              timeline,
+              kvm.checkExtension(Cap.KVMCLOCK_CTRL) != 0);
       for (int id = 0; id < cpus; id++) {
         Vcpu vcpu = vm.createVcpu(id);
         vcpu.setCpuid2(cpuid.forVcpu(id, cpus));
         BootState.reset(vcpu);
-        loops.add(new VcpuLoop(vcpu, pio, mmio, memory, this::stop));
+        loops.add(new VcpuLoop(vcpu, shared));
       }
       events = undo.on(EventLoop.create("events"));
       board = new Board(this, vm, addressBits(supported));
@@ -126,8 +147,21 @@ public final class Vmm implements AutoCloseable {
     private int cpus = 1;
     private String device = "/dev/kvm";
     private final List<RegionSpec> regions = new ArrayList<>();
+    private @Nullable BootTimeline timeline;
 
     private Builder() {}
+
+    /**
+     * Sets where the machine marks its first instruction and its first exit. Without it nobody sees
+     * them.
+     *
+     * @param marks the timeline
+     * @return this builder
+     */
+    public Builder timeline(BootTimeline marks) {
+      timeline = marks;
+      return this;
+    }
 
     /**
      * Adds a region beside the RAM: a ROM, or memory over a file. The guest's tables do not mention
@@ -212,7 +246,8 @@ public final class Vmm implements AutoCloseable {
         }
         regions.forEach(ram::region);
         try (Undo undo = new Undo()) {
-          Vmm vmm = new Vmm(kvm, undo.on(ram.build()), cpus);
+          BootTimeline marks = timeline == null ? BootTimeline.ofNow() : timeline;
+          Vmm vmm = new Vmm(kvm, undo.on(ram.build()), cpus, marks);
           undo.keep();
           return vmm;
         }
@@ -481,6 +516,105 @@ public final class Vmm implements AutoCloseable {
     }
     if (interrupted) {
       Thread.currentThread().interrupt();
+    }
+  }
+
+  /** How long {@link #pause()} waits. */
+  public static final Duration PAUSE_BOUND = Duration.ofSeconds(1);
+
+  /**
+   * Pauses the machine, within {@link #PAUSE_BOUND}.
+   *
+   * @return as {@link #pause(Duration)}
+   * @throws TimeoutException as {@link #pause(Duration)}
+   * @throws InterruptedException as {@link #pause(Duration)}
+   */
+  public boolean pause() throws TimeoutException, InterruptedException {
+    return pause(PAUSE_BOUND);
+  }
+
+  /**
+   * Makes all vCPUs leave the guest and wait, then makes the virtio devices stand still. When this
+   * returns true, no guest code runs, every access that a vCPU had begun is complete, and no device
+   * touches the guest's memory. The event loop goes on: what comes from outside is taken, as far as
+   * devices have room. A vCPU leaves the guest at once, and a device that it is in as soon as that
+   * returns; virtio devices finish what they have in flight.
+   *
+   * <p>Before {@link #run}, the machine will start paused. A paused machine can be stopped. Any
+   * thread, but not one of the machine's own.
+   *
+   * @param bound how long to wait at most
+   * @return whether the machine is paused; false if it has stopped
+   * @throws IllegalStateException on the thread of the event loop
+   * @throws TimeoutException if a vCPU or a device has not come to rest by then: the message names
+   *     the vCPUs; the machine goes on running
+   * @throws InterruptedException if the calling thread is interrupted; the machine goes on running
+   */
+  public boolean pause(Duration bound) throws TimeoutException, InterruptedException {
+    if (events.inLoop()) {
+      throw new IllegalStateException("pause() on the event loop, which it waits for");
+    }
+    synchronized (pausing) {
+      if (paused) {
+        return stopReason.get() == null;
+      }
+      long deadline = System.nanoTime() + bound.toNanos();
+      boolean done = false;
+      gate.close();
+      try {
+        loops.forEach(VcpuLoop::pause);
+        List<Integer> missing = gate.awaitAll(deadline);
+        if (!missing.isEmpty()) {
+          throw new TimeoutException("vCPUs " + missing + " did not come to rest in " + bound);
+        }
+        awaitDevices(board.pause(), deadline, bound);
+        done = true;
+      } finally {
+        if (!done) {
+          var _ = board.resume();
+          gate.open();
+        }
+      }
+      paused = true;
+      return stopReason.get() == null;
+    }
+  }
+
+  private static void awaitDevices(CompletableFuture<?> standing, long deadline, Duration bound)
+      throws TimeoutException, InterruptedException {
+    try {
+      var _ = standing.get(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS);
+    } catch (TimeoutException e) {
+      TimeoutException told = new TimeoutException("devices did not come to rest in " + bound);
+      told.initCause(e);
+      throw told;
+    } catch (ExecutionException e) {
+      throw new IllegalStateException("a device could not be paused: " + e.getCause(), e);
+    }
+  }
+
+  /**
+   * Lets a paused machine go on: first the devices, then the vCPUs. The guest is told by kvmclock,
+   * if it has one, that it was paused, so that its watchdogs do not bark; its clocks have gone on.
+   *
+   * @return whether it was paused
+   */
+  public boolean resume() {
+    synchronized (pausing) {
+      if (!paused) {
+        return false;
+      }
+      var _ = board.resume();
+      gate.open();
+      paused = false;
+      return true;
+    }
+  }
+
+  /** {@return whether the machine is paused} */
+  public boolean isPaused() {
+    synchronized (pausing) {
+      return paused;
     }
   }
 
