@@ -44,7 +44,7 @@ final class GuestInitramfs {
   private static final String OWN = ".java-vmm";
 
   /** To be raised when this class makes something else of the same input. */
-  private static final String FORMAT = "1";
+  private static final String FORMAT = "2";
 
   private GuestInitramfs() {}
 
@@ -93,6 +93,7 @@ final class GuestInitramfs {
       archive.folder(folder, 0755);
     }
     archive.file(OWN + "/bin/busybox", 0755, busybox);
+    archive.file(OWN + "/bin/vmm-mark", 0755, MarkProgram.elf());
     for (String applet : applets(busybox)) {
       archive.symlink(OWN + "/bin/" + applet, "busybox");
     }

@@ -15,6 +15,7 @@ import org.javavmm.loader.Initrd;
 import org.javavmm.loader.KernelImage;
 import org.javavmm.loader.LoaderException;
 import org.javavmm.loader.X86Layout;
+import org.javavmm.vmm.BootTimeline;
 import org.javavmm.vmm.Vmm;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
@@ -55,6 +56,16 @@ final class LinuxCommand {
                     "run CMD in the guest's shell instead: its output, errors and status become ours;"
                         + " its standard input is empty. With --initrd our init and busybox are added to"
                         + " that initramfs"))
+            .addOption(
+                Options.flag(
+                    "--no-reboot",
+                    "end when the guest resets or panics, with status 0, and do not boot it again;"
+                        + " --command implies it"))
+            .addOption(
+                Options.value(
+                    "--timing",
+                    "text|json",
+                    "print at the end, on the standard error output, when the boot came how far"))
             .addOption(Options.kvmOption());
     GuestDevices.addTo(spec);
     return spec;
@@ -66,6 +77,8 @@ final class LinuxCommand {
 
   static int run(Options options, GuestDevices devices, PrintStream err)
       throws IOException, InterruptedException {
+    BootTimeline timeline = BootTimeline.ofProcess();
+    timeline.mark(BootTimeline.Mark.JVM);
     // All that the user gave, before anything is fetched, built or started.
     final long memory = options.size("--memory", DEFAULT_MEMORY, MIN_MEMORY, MAX_MEMORY);
     final int cpus = options.number("--cpus", 1, 1, MAX_CPUS);
@@ -74,7 +87,9 @@ final class LinuxCommand {
     if (command.isPresent() && command.get().isBlank()) {
       throw new UsageException("--command: is empty");
     }
-    CommandLine cmdline = cmdline(options);
+    final Timing timing = Timing.parse(options.get("--timing"));
+    final boolean reboot = command.isEmpty() && !options.has("--no-reboot");
+    CommandLine cmdline = cmdline(options, reboot, timing);
     Optional<String> kernelFile = options.get("--kernel");
     Optional<String> initrdFile = options.get("--initrd");
     KernelImage kernel = kernelFile.isPresent() ? KernelImage.read(path(kernelFile.get())) : null;
@@ -112,16 +127,22 @@ final class LinuxCommand {
     if (lab) {
       return LabRun.ofThisProcess(options.verbose()).forGuest(memory, cpus).run();
     }
-    LinuxVmm vmm = new LinuxVmm(memory, cpus, plan, devices, options.verbose(), err);
+    timeline.mark(BootTimeline.Mark.INPUTS);
+    LinuxVmm.Machine machine = new LinuxVmm.Machine(memory, cpus, plan, devices, reboot, timing);
+    LinuxVmm vmm = new LinuxVmm(machine, timeline, options.verbose(), err);
     return command.isPresent() ? vmm.runCommand() : vmm.runConsole();
   }
 
-  private static CommandLine cmdline(Options options) throws LoaderException {
+  private static CommandLine cmdline(Options options, boolean reboot, Timing timing)
+      throws LoaderException {
+    CommandLine.Builder line = CommandLine.builder().add("console", "ttyS0");
     // Reset by the ACPI register: on a hardware-reduced machine Linux takes EFI's reset, and
-    // without
-    // EFI the BIOS's, which is not there. A panic resets at once: nobody waits to read it.
-    CommandLine.Builder line =
-        CommandLine.builder().add("console", "ttyS0").add("reboot", "a").add("panic", "-1");
+    // without EFI the BIOS's, which is not there. A panic resets at once where nobody waits to read
+    // it; where the guest would boot into the next one, after a while.
+    line.add("reboot", "a").add("panic", reboot ? "10" : "-1");
+    if (timing != Timing.NONE) {
+      line.add("vmm.timing"); // our init's: the kernel leaves names of unknown modules alone
+    }
     if (!options.verbose()) {
       line.add("quiet");
     }

@@ -9,6 +9,7 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.javavmm.acpi.ComPort;
+import org.javavmm.device.BusDevice;
 import org.javavmm.event.SubscriberStartException;
 import org.javavmm.loader.BootPlan;
 import org.javavmm.superio.BufferedSink;
@@ -23,6 +24,7 @@ import org.javavmm.sys.OwnedFd;
 import org.javavmm.sys.ProcessSignals;
 import org.javavmm.sys.SystemCallException;
 import org.javavmm.sys.Terminal;
+import org.javavmm.vmm.BootTimeline;
 import org.javavmm.vmm.LinuxBoot;
 import org.javavmm.vmm.StopReason;
 import org.javavmm.vmm.Vmm;
@@ -41,38 +43,62 @@ final class LinuxVmm {
 
   private static final Pattern STATUS_LINE = Pattern.compile("(?m)^status (\\d{1,3})\\R");
 
-  private final long memory;
-  private final int cpus;
-  private final BootPlan plan;
-  private final GuestDevices devices;
+  /**
+   * A machine as the user wants it.
+   *
+   * @param memory the size of its memory in bytes
+   * @param cpus how many processors it has
+   * @param plan what it boots
+   * @param devices its virtio devices
+   * @param reboot whether a reset builds it again, and does not end the monitor
+   * @param timing whether and how the times of its boot are printed
+   */
+  record Machine(
+      long memory, int cpus, BootPlan plan, GuestDevices devices, boolean reboot, Timing timing) {}
+
+  private final Machine machine;
+  private final BootTimeline timeline;
   private final boolean verbose;
   private final PrintStream err;
 
-  LinuxVmm(
-      long memory,
-      int cpus,
-      BootPlan plan,
-      GuestDevices devices,
-      boolean verbose,
-      PrintStream err) {
-    this.memory = memory;
-    this.cpus = cpus;
-    this.plan = plan;
-    this.devices = devices;
+  LinuxVmm(Machine machine, BootTimeline timeline, boolean verbose, PrintStream err) {
+    this.machine = machine;
+    this.timeline = timeline;
     this.verbose = verbose;
     this.err = err;
   }
 
-  /** Boots with the console on our standard streams. */
+  private Vmm build() throws SystemCallException {
+    return Vmm.builder().memory(machine.memory).cpus(machine.cpus).timeline(timeline).build();
+  }
+
+  /** Boots with the console on our standard streams, and again after each reset. */
   int runConsole() throws IOException, InterruptedException {
     OwnedFd in = OwnedFd.standardStream(0);
     OwnedFd out = OwnedFd.standardStream(1);
+    boolean terminal = Terminal.isTerminal(in);
     StopReason reason;
-    try (Vmm vmm = Vmm.builder().memory(memory).cpus(cpus).build();
-        BufferedSink console = BufferedSink.toFd(out)) {
-      Uart16550 uart = addSerial(vmm, ComPort.COM1, console);
+    try (BufferedSink console = BufferedSink.toFd(out);
+        Terminal _ = terminal ? Terminal.raw(in) : null;
+        ProcessSignals signals = signals()) {
+      do {
+        reason = runConsole(in, console, terminal, signals);
+        if (!(reason instanceof StopReason.HostRequest)) {
+          var _ = console.flush(FOREVER);
+        }
+      } while (machine.reboot && reason instanceof StopReason.Reset);
+    } finally {
+      printTimes();
+    }
+    return status(reason);
+  }
+
+  private StopReason runConsole(
+      OwnedFd in, BufferedSink console, boolean terminal, ProcessSignals signals)
+      throws IOException, InterruptedException {
+    try (Vmm vmm = build()) {
+      Uart16550 uart = addSerial(vmm, ComPort.COM1, timed(console));
       prepare(vmm, EnumSet.of(ComPort.COM1));
-      boolean terminal = Terminal.isTerminal(in);
       InputFilter keys =
           terminal
               ? new EscapeKey(
@@ -81,18 +107,8 @@ final class LinuxVmm {
                   () -> err.print(EscapeKey.HELP))
               : InputFilter.NONE;
       try (SerialInput _ = SerialInput.start(vmm.events(), in, uart, keys)) {
-        reason = terminal ? runRaw(vmm, in) : run(vmm);
+        return run(vmm, signals);
       }
-      if (!(reason instanceof StopReason.HostRequest)) {
-        var _ = console.flush(FOREVER);
-      }
-    }
-    return status(reason);
-  }
-
-  private static StopReason runRaw(Vmm vmm, OwnedFd in) throws IOException, InterruptedException {
-    try (Terminal _ = Terminal.raw(in)) {
-      return run(vmm);
     }
   }
 
@@ -101,21 +117,24 @@ final class LinuxVmm {
     TailSink tail = new TailSink();
     CaptureSink status = new CaptureSink(64);
     StopReason reason;
-    try (Vmm vmm = Vmm.builder().memory(memory).cpus(cpus).build();
+    try (Vmm vmm = build();
+        ProcessSignals signals = signals();
         BufferedSink stdout = BufferedSink.toFd(OwnedFd.standardStream(1));
         BufferedSink stderr = BufferedSink.toFd(OwnedFd.standardStream(2));
         BufferedSink log = BufferedSink.toFd(OwnedFd.standardStream(2))) {
-      addSerial(vmm, ComPort.COM1, verbose ? log : tail);
+      addSerial(vmm, ComPort.COM1, timed(verbose ? log : tail));
       addSerial(vmm, ComPort.COM2, stdout);
       addSerial(vmm, ComPort.COM3, stderr);
       addSerial(vmm, ComPort.COM4, status);
       prepare(vmm, EnumSet.allOf(ComPort.class));
-      reason = run(vmm);
+      reason = run(vmm, signals);
       if (!(reason instanceof StopReason.HostRequest)) {
         // A reader may be slow, but not lose anything; closing would wait some seconds only.
         var _ = stdout.flush(FOREVER);
         var _ = stderr.flush(FOREVER);
       }
+    } finally {
+      printTimes();
     }
     // A whole line: half of one, cut by a signal, says nothing.
     Matcher answer = STATUS_LINE.matcher(status.text());
@@ -142,29 +161,71 @@ final class LinuxVmm {
     return uart;
   }
 
+  private SerialSink timed(SerialSink sink) {
+    if (machine.timing == Timing.NONE) {
+      return sink;
+    }
+    return new SerialSink() {
+      @Override
+      public boolean offer(byte value) {
+        timeline.mark(BootTimeline.Mark.CONSOLE);
+        return sink.offer(value);
+      }
+
+      @Override
+      public void onSpace(Runnable callback) {
+        sink.onSpace(callback);
+      }
+    };
+  }
+
+  private void printTimes() {
+    machine.timing.print(timeline, err);
+  }
+
   private void prepare(Vmm vmm, Set<ComPort> ports) throws IOException {
     LinuxBoot.addPowerDevices(vmm);
+    if (machine.timing != Timing.NONE) {
+      vmm.pio().add("init's mark", MarkProgram.PORT, 1, new InitMark(timeline));
+    }
     try {
-      devices.attach(vmm);
+      machine.devices.attach(vmm);
     } catch (SubscriberStartException e) {
       throw new IOException("a device cannot be attached: " + e.getMessage(), e);
     }
-    LinuxBoot.prepare(vmm, plan, LinuxBoot.acpiTables(vmm, ports));
+    timeline.mark(BootTimeline.Mark.MACHINE);
+    LinuxBoot.prepare(vmm, machine.plan, LinuxBoot.acpiTables(vmm, ports));
+    timeline.mark(BootTimeline.Mark.LOADED);
   }
 
-  /** Runs the machine; a signal to this process ends it. */
-  private static StopReason run(Vmm vmm) throws IOException, InterruptedException {
-    try (ProcessSignals signals =
-        ProcessSignals.open(
-            ProcessSignals.Kind.INT, ProcessSignals.Kind.TERM, ProcessSignals.Kind.HUP)) {
-      vmm.events()
-          .register(
-              "signals",
-              signals.event().fd(),
-              Epoll.EPOLLIN,
-              _ -> signals.take().forEach(s -> vmm.stop(new StopReason.HostRequest("SIG" + s))));
-      return vmm.run();
+  /** Its reads are of no use: all ones, as where there is no device. */
+  private record InitMark(BootTimeline timeline) implements BusDevice {
+    @Override
+    public long read(long offset, int size) {
+      return -1;
     }
+
+    @Override
+    public void write(long offset, int size, long value) {
+      timeline.mark(BootTimeline.Mark.INIT);
+    }
+  }
+
+  private static ProcessSignals signals() throws SystemCallException {
+    return ProcessSignals.open(
+        ProcessSignals.Kind.INT, ProcessSignals.Kind.TERM, ProcessSignals.Kind.HUP);
+  }
+
+  /** Runs the machine; a signal to this process ends it, also one that came between two boots. */
+  private static StopReason run(Vmm vmm, ProcessSignals signals)
+      throws IOException, InterruptedException {
+    vmm.events()
+        .register(
+            "signals",
+            signals.event().fd(),
+            Epoll.EPOLLIN,
+            _ -> signals.take().forEach(s -> vmm.stop(new StopReason.HostRequest("SIG" + s))));
+    return vmm.run();
   }
 
   private int status(StopReason reason) {
