@@ -33,6 +33,11 @@ final class LinuxCommand {
   /** COMMAND_LINE_SIZE of x86, without the final zero. */
   private static final long DEBIAN_COMMAND_LINE = 2047;
 
+  /** What stands before the name of a kernel that is Debian's, and not a file. */
+  private static final String DEBIAN = "debian:";
+
+  private static final String DEFAULT_KERNEL = "6.1-cloud";
+
   private LinuxCommand() {}
 
   static CommandSpec spec() {
@@ -42,7 +47,12 @@ final class LinuxCommand {
                 "Boots a Linux kernel with a shell on the serial console. Without --kernel it is"
                     + " Debian's cloud kernel, without --initrd a busybox; both are fetched once."
                     + " Ctrl-A x ends the VM, Ctrl-A h tells more.")
-            .addOption(Options.value("--kernel", "FILE", "a bzImage, or an ELF vmlinux"))
+            .addOption(
+                Options.value(
+                    "--kernel",
+                    "FILE|debian:NAME",
+                    "a bzImage, or an ELF vmlinux; or a kernel of Debian's: "
+                        + String.join(", ", DebianPackages.kernels())))
             .addOption(Options.value("--initrd", "FILE", "an initramfs, used as it is"))
             .addOption(
                 Options.value(
@@ -90,7 +100,9 @@ final class LinuxCommand {
     final Timing timing = Timing.parse(options.get("--timing"));
     final boolean reboot = command.isEmpty() && !options.has("--no-reboot");
     CommandLine cmdline = cmdline(options, reboot, timing);
-    Optional<String> kernelFile = options.get("--kernel");
+    Optional<String> kernelGiven = options.get("--kernel");
+    final String debianName = debianName(kernelGiven);
+    Optional<String> kernelFile = kernelGiven.filter(name -> !name.startsWith(DEBIAN));
     Optional<String> initrdFile = options.get("--initrd");
     KernelImage kernel = kernelFile.isPresent() ? KernelImage.read(path(kernelFile.get())) : null;
     Initrd initrd = initrdFile.isPresent() ? Initrd.read(path(initrdFile.get())) : null;
@@ -109,7 +121,7 @@ final class LinuxCommand {
       Vmm.builder().memory(memory).cpus(cpus).checkHost();
     }
     if (kernel == null || initrd == null || command.isPresent()) {
-      KernelPackage debian = packages.cloudKernel("6.1");
+      KernelPackage debian = packages.kernel(debianName);
       if (kernel == null) {
         kernel = KernelImage.read(debian.vmlinuz());
       }
@@ -131,6 +143,22 @@ final class LinuxCommand {
     LinuxVmm.Machine machine = new LinuxVmm.Machine(memory, cpus, plan, devices, reboot, timing);
     LinuxVmm vmm = new LinuxVmm(machine, timeline, options.verbose(), err);
     return command.isPresent() ? vmm.runCommand() : vmm.runConsole();
+  }
+
+  /** The kernel of Debian's that is booted, or whose drivers a kernel of the user's may have. */
+  private static String debianName(Optional<String> given) throws UsageException {
+    if (given.isEmpty() || !given.get().startsWith(DEBIAN)) {
+      return DEFAULT_KERNEL;
+    }
+    String name = given.get().substring(DEBIAN.length());
+    if (!DebianPackages.kernels().contains(name)) {
+      throw new UsageException(
+          "--kernel "
+              + given.get()
+              + ": Debian's kernels are "
+              + String.join(", ", DebianPackages.kernels()));
+    }
+    return name;
   }
 
   private static CommandLine cmdline(Options options, boolean reboot, Timing timing)

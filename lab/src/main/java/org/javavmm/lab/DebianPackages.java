@@ -38,9 +38,19 @@ import java.util.stream.Stream;
 public final class DebianPackages {
   private static final Pattern NAME = Pattern.compile("[a-z0-9][a-z0-9+.-]+");
 
-  /** The meta package of each kernel series; Debian 12 and its security archive have both. */
-  private static final Map<String, String> CLOUD_KERNELS =
-      Map.of("6.1", "linux-image-cloud-amd64", "6.12", "linux-image-6.12-cloud-amd64");
+  private static final String CLOUD = "-cloud";
+
+  /** The meta package of each kernel; Debian 12 and its security archive have them. */
+  private static final Map<String, String> KERNELS =
+      Map.of(
+          "6.1-cloud",
+          "linux-image-cloud-amd64",
+          "6.1-generic",
+          "linux-image-amd64",
+          "6.1-rt",
+          "linux-image-rt-amd64",
+          "6.12-cloud",
+          "linux-image-6.12-cloud-amd64");
 
   /** File locks are the process's: between threads this one is needed as well. */
   private static final ReentrantLock THREADS = new ReentrantLock();
@@ -102,7 +112,16 @@ public final class DebianPackages {
    * @return {@code 6.1} and {@code 6.12}
    */
   public static List<String> kernelSeries() {
-    return CLOUD_KERNELS.keySet().stream().sorted().toList();
+    return KERNELS.keySet().stream()
+        .filter(name -> name.endsWith(CLOUD))
+        .map(name -> name.substring(0, name.length() - CLOUD.length()))
+        .sorted()
+        .toList();
+  }
+
+  /** {@return the kernels that {@link #kernel} knows, such as {@code 6.1-rt}, sorted} */
+  public static List<String> kernels() {
+    return KERNELS.keySet().stream().sorted().toList();
   }
 
   /**
@@ -113,10 +132,25 @@ public final class DebianPackages {
    * @throws LabException if the series is another, or the package cannot be fetched or unpacked
    */
   public KernelPackage cloudKernel(String series) throws LabException {
-    String meta = CLOUD_KERNELS.get(series);
-    if (meta == null) {
+    if (!kernelSeries().contains(series)) {
       throw new LabException(
           "unknown kernel '" + series + "': use one of " + String.join(", ", kernelSeries()));
+    }
+    return kernel(series + CLOUD);
+  }
+
+  /**
+   * A kernel of Debian's.
+   *
+   * @param name series and flavour, one of {@link #kernels}
+   * @return the unpacked package
+   * @throws LabException if there is no such kernel, or the package cannot be fetched or unpacked
+   */
+  public KernelPackage kernel(String name) throws LabException {
+    String meta = KERNELS.get(name);
+    if (meta == null) {
+      throw new LabException(
+          "unknown kernel '" + name + "': use one of " + String.join(", ", kernels()));
     }
     return KernelPackage.of(unpacked(dependency(meta, "linux-image-")));
   }

@@ -124,6 +124,10 @@ class DebianPackagesTest {
   void unknownSeriesAndNamesAreRefused() {
     LabException e = assertThrows(LabException.class, () -> packages().cloudKernel("5.10"));
     assertEquals("unknown kernel '5.10': use one of 6.1, 6.12", e.getMessage());
+    e = assertThrows(LabException.class, () -> packages().kernel("6.1"));
+    assertEquals(
+        "unknown kernel '6.1': use one of 6.1-cloud, 6.1-generic, 6.1-rt, 6.12-cloud",
+        e.getMessage());
     assertThrows(IllegalArgumentException.class, () -> packages().unpacked("../evil"));
     assertThrows(IllegalArgumentException.class, () -> packages().dependency("-x", ""));
   }
