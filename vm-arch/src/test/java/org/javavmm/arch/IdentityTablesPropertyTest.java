@@ -95,7 +95,7 @@ class IdentityTablesPropertyTest {
     return true;
   }
 
-  @Property(tries = 150)
+  @Property(tries = 80)
   void mapsWhatIsAskedAndNothingElse(
       @ForAll("ranges") List<AddressRange> ranges, @ForAll boolean gigabytePages)
       throws SystemCallException {
