@@ -41,8 +41,16 @@ public final class BootState {
   private static final long MTRR_ENABLED = 1 << 11;
   private static final long MTRR_WRITE_BACK = 6;
 
+  private static final long APIC_BASE_BSP = 1 << 8;
+
+  private static final int LVT_MASKED = 1 << 16;
   private static final int LVT_DELIVERY_EXTINT = 7 << 8;
   private static final int LVT_DELIVERY_NMI = 4 << 8;
+
+  /** Bit 1 is always set; interrupts are off. */
+  private static final long RFLAGS_FIXED = 2;
+
+  private static final int MULTIBOOT_MAGIC = 0x2bad_b002;
 
   private static final int FCW_DEFAULT = 0x37f;
   private static final int MXCSR_DEFAULT = 0x1f80;
@@ -51,6 +59,9 @@ public final class BootState {
 
   /**
    * Sets the MSRs, floating-point control and local APIC of a vCPU as firmware would leave them.
+   * The boot processor takes the interrupts of an 8259 at LINT0 and NMIs at LINT1; the others have
+   * both masked, as after INIT (MP specification 1.4, 3.6.2.2; Intel SDM vol. 3, 12.4.7.1), so that
+   * none of them takes an interrupt of the boot processor's from the 8259.
    *
    * @param vcpu the vCPU, whose CPUID is set and whose interrupt controllers are in the kernel
    * @throws KvmException if KVM refuses
@@ -71,10 +82,11 @@ public final class BootState {
                 new Entry(MSR_IA32_MISC_ENABLE, MISC_ENABLE_FAST_STRING),
                 new Entry(MSR_MTRR_DEF_TYPE, MTRR_ENABLED | MTRR_WRITE_BACK))));
     vcpu.setFpu(new Fpu().fcw(FCW_DEFAULT).mxcsr(MXCSR_DEFAULT));
+    boolean bsp = (vcpu.getSregs().apicBase() & APIC_BASE_BSP) != 0;
     vcpu.setLapic(
         vcpu.getLapic()
-            .set(LapicState.APIC_LVT0, LVT_DELIVERY_EXTINT)
-            .set(LapicState.APIC_LVT1, LVT_DELIVERY_NMI));
+            .set(LapicState.APIC_LVT0, bsp ? LVT_DELIVERY_EXTINT : LVT_MASKED)
+            .set(LapicState.APIC_LVT1, bsp ? LVT_DELIVERY_NMI : LVT_MASKED));
   }
 
   /**
@@ -92,13 +104,119 @@ public final class BootState {
   public static void linux64(
       Vcpu vcpu, long entry, long zeroPage, long stack, long gdt, long pageTables)
       throws KvmException {
-    Segment data = Gdt.data();
-    Sregs sregs = vcpu.getSregs();
-    sregs.cs(Gdt.code()).ds(data).es(data).fs(data).gs(data).ss(data).tr(Gdt.tss());
-    sregs.gdt(gdt, Gdt.SIZE - 1).idt(0, 0);
-    sregs.cr0(CR0_PE | CR0_ET | CR0_PG).cr3(pageTables).cr4(CR4_PAE);
-    sregs.efer(EFER_LME | EFER_LMA);
-    vcpu.setSregs(sregs);
-    vcpu.setRegs(new Regs().rip(entry).rsi(zeroPage).rsp(stack).rbp(stack).rflags(2));
+    linux64(entry, zeroPage, stack, gdt, pageTables).giveTo(vcpu);
+  }
+
+  /**
+   * Lets a vCPU start in 32-bit protected mode as the Linux boot protocol says
+   * (Documentation/arch/x86/boot, "32-bit Boot Protocol"): paging off, flat segments, ESI at the
+   * zero page, EBP, EDI and EBX 0, interrupts off.
+   *
+   * @param vcpu the boot processor
+   * @param entry the address of the first instruction
+   * @param zeroPage the address of the boot parameters
+   * @param stack the address just above a small stack, which the protocol does not promise
+   * @param gdt the address of a table written by {@link Gdt#write32}
+   * @throws IllegalArgumentException if one of the addresses is not below 4 GiB
+   * @throws KvmException if KVM refuses
+   */
+  public static void linux32(Vcpu vcpu, long entry, long zeroPage, long stack, long gdt)
+      throws KvmException {
+    linux32(entry, zeroPage, stack, gdt).giveTo(vcpu);
+  }
+
+  /**
+   * Lets a vCPU start at a PVH entry (Xen, "x86/HVM direct boot ABI"): 32-bit protected mode,
+   * paging off, flat segments, a task state segment of 0x68 bytes, EBX at the start info,
+   * interrupts off.
+   *
+   * @param vcpu the boot processor
+   * @param entry the address of the first instruction, from the kernel's note
+   * @param startInfo the address of {@code struct hvm_start_info}
+   * @param gdt the address of a table written by {@link Gdt#write32}
+   * @throws IllegalArgumentException if one of the addresses is not below 4 GiB
+   * @throws KvmException if KVM refuses
+   */
+  public static void pvh(Vcpu vcpu, long entry, long startInfo, long gdt) throws KvmException {
+    pvh(entry, startInfo, gdt).giveTo(vcpu);
+  }
+
+  /**
+   * Lets a vCPU start as a multiboot loader leaves it (Multiboot Specification 0.6.96, "Machine
+   * state"): EAX 0x2BADB002, EBX at the information, 32-bit protected mode, paging off, flat
+   * segments, interrupts off. A20 is a matter of the memory, which has no gate.
+   *
+   * @param vcpu the boot processor
+   * @param entry the address of the first instruction
+   * @param info the address of the multiboot information
+   * @param gdt the address of a table written by {@link Gdt#write32}
+   * @throws IllegalArgumentException if one of the addresses is not below 4 GiB
+   * @throws KvmException if KVM refuses
+   */
+  public static void multiboot(Vcpu vcpu, long entry, long info, long gdt) throws KvmException {
+    multiboot(entry, info, gdt).giveTo(vcpu);
+  }
+
+  static EntryState linux64(long entry, long zeroPage, long stack, long gdt, long pageTables) {
+    return new EntryState(
+        Gdt.code(),
+        Gdt.tss(),
+        gdt,
+        CR0_PE | CR0_ET | CR0_PG,
+        pageTables,
+        CR4_PAE,
+        EFER_LME | EFER_LMA,
+        new Regs().rip(entry).rsi(zeroPage).rsp(stack).rbp(stack).rflags(RFLAGS_FIXED));
+  }
+
+  static EntryState linux32(long entry, long zeroPage, long stack, long gdt) {
+    below4Gib("zeroPage", zeroPage);
+    below4Gib("stack", stack);
+    return protectedMode(entry, gdt, new Regs().rsi(zeroPage).rsp(stack));
+  }
+
+  static EntryState pvh(long entry, long startInfo, long gdt) {
+    below4Gib("startInfo", startInfo);
+    return protectedMode(entry, gdt, new Regs().rbx(startInfo));
+  }
+
+  static EntryState multiboot(long entry, long info, long gdt) {
+    below4Gib("info", info);
+    return protectedMode(entry, gdt, new Regs().rax(MULTIBOOT_MAGIC).rbx(info));
+  }
+
+  private static EntryState protectedMode(long entry, long gdt, Regs regs) {
+    below4Gib("entry", entry);
+    below4Gib("gdt", gdt);
+    return new EntryState(
+        Gdt.code32(),
+        Gdt.tss32(),
+        gdt,
+        CR0_PE | CR0_ET,
+        0,
+        0,
+        0,
+        regs.rip(entry).rflags(RFLAGS_FIXED));
+  }
+
+  private static void below4Gib(String what, long gpa) {
+    if (gpa >>> 32 != 0) {
+      throw new IllegalArgumentException(
+          what + "=0x" + Long.toHexString(gpa) + " is not below 4 GiB");
+    }
+  }
+
+  /** What of the state of a vCPU an entry sets. The data segments are the same at all entries. */
+  record EntryState(
+      Segment code, Segment tss, long gdt, long cr0, long cr3, long cr4, long efer, Regs regs) {
+    void giveTo(Vcpu vcpu) throws KvmException {
+      Segment data = Gdt.data();
+      Sregs sregs = vcpu.getSregs();
+      sregs.cs(code).ds(data).es(data).fs(data).gs(data).ss(data).tr(tss);
+      sregs.gdt(gdt, Gdt.SIZE - 1).idt(0, 0);
+      sregs.cr0(cr0).cr3(cr3).cr4(cr4).efer(efer);
+      vcpu.setSregs(sregs);
+      vcpu.setRegs(regs);
+    }
   }
 }

@@ -59,6 +59,72 @@ class BootStateTest {
                   + "8ee0e710" //       mov fs, eax; out: the table is there
                   + "f4"); //           hlt
 
+  /** The same at the entries of 32-bit mode, with the registers of all three. */
+  private static final byte[] PROGRAM32 =
+      HexFormat.of()
+          .parseHex(
+              "e710" //                 out 0x10, eax
+                  + "89d8e710" //       mov eax, ebx; out
+                  + "89f0e710" //       mov eax, esi; out
+                  + "8cc8e710" //       mov eax, cs; out
+                  + "8cd8e710" //       mov eax, ds; out
+                  + "8cd0e710" //       mov eax, ss; out
+                  + "0f20c0e710" //     mov eax, cr0; out
+                  + "0f20e0e710" //     mov eax, cr4; out
+                  + "b818000000" //     mov eax, 0x18
+                  + "8ee0e710" //       mov fs, eax; out: the table is there
+                  + "ea30000100" //     jmp 0x10:0x10030: its code is 32-bit code
+                  + "1000"
+                  + "b8efbeadde" //     mov eax, 0xdeadbeef: five bytes in 32-bit mode
+                  + "e710" //           out
+                  + "f4"); //           hlt
+
+  @Test
+  void aGuestSeesTheEntriesOf32Bits() throws Exception {
+    try (Kvm kvm = Kvm.open();
+        GuestMemory memory = GuestMemory.builder().anonymous("ram", 0, 128 << 10).build();
+        Lease lease = memory.regions().getFirst().lease("test")) {
+      memory.write(CODE, PROGRAM32);
+      Gdt.write32(memory, GDT);
+      CpuidTemplate template = CpuidTemplate.of(kvm.supportedCpuid(), false);
+      for (String entry : List.of("linux32", "pvh", "multiboot")) {
+        try (Vm vm = kvm.createVm()) {
+          GuestRegion ram = lease.region();
+          vm.setUserMemoryRegion(0, 0, ram.gpa(), ram.size(), lease.hva());
+          Vcpu vcpu = vm.createVcpu(0);
+          vcpu.setCpuid2(template.forVcpu(0, 1));
+          List<String> start;
+          switch (entry) {
+            case "linux32" -> {
+              BootState.linux32(vcpu, CODE, ZERO_PAGE, STACK, GDT);
+              start = List.of("0", "0", "7000");
+            }
+            case "pvh" -> {
+              BootState.pvh(vcpu, CODE, 0x6000, GDT);
+              start = List.of("0", "6000", "0");
+            }
+            default -> {
+              BootState.multiboot(vcpu, CODE, 0x6040, GDT);
+              start = List.of("2badb002", "6040", "0");
+            }
+          }
+          Sregs sregs = vcpu.getSregs();
+          assertEquals(Gdt.code32(), sregs.cs(), entry);
+          assertEquals(0x67, sregs.tr().limit(), entry);
+          assertEquals(0, sregs.efer(), entry);
+          List<String> expected = new ArrayList<>(start);
+          expected.addAll(List.of("10", "18", "18", "11", "0", "18", "deadbeef"));
+          List<String> seen = new ArrayList<>();
+          for (int i = 0; i < expected.size(); i++) {
+            seen.add(Integer.toHexString(next(vcpu)));
+          }
+          assertEquals(expected, seen, entry);
+          assertEquals(ExitReason.HLT, vcpu.run());
+        }
+      }
+    }
+  }
+
   private static int next(Vcpu vcpu) throws KvmException {
     ExitReason reason;
     do {
@@ -128,8 +194,9 @@ class BootStateTest {
         vcpu.setCpuid2(template.forVcpu(id, 2));
         BootState.reset(vcpu);
         LapicState lapic = vcpu.getLapic();
-        assertEquals(0x700, lapic.get(LapicState.APIC_LVT0));
-        assertEquals(0x400, lapic.get(LapicState.APIC_LVT1));
+        // The 8259 and NMIs reach the boot processor alone.
+        assertEquals(id == 0 ? 0x700 : 0x1_0000, lapic.get(LapicState.APIC_LVT0));
+        assertEquals(id == 0 ? 0x400 : 0x1_0000, lapic.get(LapicState.APIC_LVT1));
         assertEquals(0x37f, vcpu.getFpu().fcw());
         Msrs msrs = vcpu.getMsrs(0x2ff, 0x1a0, 0xc000_0082);
         assertEquals(0xc06, msrs.entries().get(0).data() | 0x400);

@@ -14,6 +14,8 @@ class GdtTest {
   private static final long CODE = 0x00af_9b00_0000_ffffL;
   private static final long DATA = 0x00cf_9300_0000_ffffL;
   private static final long TSS = 0x008f_8b00_0000_ffffL;
+  private static final long CODE32 = 0x00cf_9b00_0000_ffffL;
+  private static final long TSS32 = 0x0000_8b00_0000_0067L;
 
   @Test
   void table() throws Exception {
@@ -33,6 +35,23 @@ class GdtTest {
   }
 
   @Test
+  void tableOf32Bits() throws Exception {
+    try (GuestMemory memory = GuestMemory.builder().anonymous("ram", 0, 4096).build()) {
+      memory.fill(0, 4096, (byte) 0xee);
+      Gdt.write32(memory, 0x500);
+      long[] expected = {0, 0, CODE32, DATA, TSS32};
+      for (int i = 0; i < expected.length; i++) {
+        assertEquals(
+            Long.toHexString(expected[i]), Long.toHexString(memory.getLong(0x500 + 8L * i)));
+      }
+      assertEquals((byte) 0xee, memory.getByte(0x4ff));
+      assertEquals((byte) 0xee, memory.getByte(0x500 + Gdt.SIZE));
+      assertThrows(GuestMemoryException.class, () -> Gdt.write32(memory, 4096 - Gdt.SIZE + 8));
+      assertEquals((byte) 0xee, memory.getByte(4095), "nothing is written");
+    }
+  }
+
+  @Test
   void selectorsAreThoseOfTheBootProtocol() {
     assertEquals(0x10, Gdt.CODE_SELECTOR);
     assertEquals(0x18, Gdt.DATA_SELECTOR);
@@ -46,6 +65,9 @@ class GdtTest {
     assertEquals(loaded(CODE, Gdt.CODE_SELECTOR), Gdt.code());
     assertEquals(loaded(DATA, Gdt.DATA_SELECTOR), Gdt.data());
     assertEquals(loaded(TSS, Gdt.TSS_SELECTOR), Gdt.tss());
+    assertEquals(loaded(CODE32, Gdt.CODE_SELECTOR), Gdt.code32());
+    assertEquals(loaded(TSS32, Gdt.TSS_SELECTOR), Gdt.tss32());
+    assertEquals(0x67, Gdt.tss32().limit());
   }
 
   /** What a processor makes of a descriptor when it loads it (Intel SDM vol. 3, 3.4.5). */
