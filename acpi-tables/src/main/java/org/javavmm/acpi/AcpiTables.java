@@ -188,7 +188,8 @@ public final class AcpiTables {
      *
      * @throws IllegalStateException if there is no FADT or no DSDT (a guest gives up ACPI without
      *     them), or two tables of one signature, or two SSDTs (or other tables that may be
-     *     repeated) of one OEM table id
+     *     repeated) of one OEM table id, or no FACS while the FADT has fixed registers (ACPI
+     *     §5.2.9)
      */
     public AcpiTables build() {
       Set<String> seen = new HashSet<>();
@@ -206,6 +207,14 @@ public final class AcpiTables {
         if (!seen.contains(required)) {
           throw new IllegalStateException("no %s among the tables %s".formatted(required, seen));
         }
+      }
+      boolean reduced =
+          tables.stream()
+              .filter(table -> table.signature().equals("FACP"))
+              .allMatch(table -> Fadt.isHardwareReduced(table.toBytes(TableContext.unplaced(ids))));
+      if (!reduced && !seen.contains("FACS")) {
+        throw new IllegalStateException(
+            "no FACS among the tables %s, and the FADT is not hardware-reduced".formatted(seen));
       }
       return new AcpiTables(ids, List.copyOf(tables));
     }

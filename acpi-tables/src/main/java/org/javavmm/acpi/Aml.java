@@ -634,7 +634,7 @@ public final class Aml {
   }
 
   /** A path that names something: not the root, not a parent. */
-  private static AmlPath named(String path) {
+  static AmlPath named(String path) {
     AmlPath name = AmlPath.of(path);
     if (!name.hasName()) {
       throw new IllegalArgumentException("path \"%s\" names nothing new".formatted(path));

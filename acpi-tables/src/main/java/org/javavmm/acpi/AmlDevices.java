@@ -6,6 +6,9 @@ import java.util.List;
 
 /** Devices of a PC for the DSDT, composed from {@link Aml}. They belong in {@code \_SB}. */
 public final class AmlDevices {
+  /** The port at which a {@link #pvpanic} device usually is. */
+  public static final int PVPANIC_PORT = 0x505;
+
   private AmlDevices() {}
 
   /**
@@ -111,5 +114,114 @@ public final class AmlDevices {
         Aml.name("_HID", Aml.eisaId("PNP0C02")),
         Aml.name("_UID", Aml.integer(Check.range("_UID", uid, 0, Integer.MAX_VALUE))),
         Aml.name("_CRS", Aml.resourceTemplate(resources)));
+  }
+
+  /**
+   * {@return the keyboard of an 8042 controller, {@code PNP0303}, at ports 0x60 and 0x64}
+   *
+   * @param name the device's name, such as {@code KBD}
+   * @param interrupt its interrupt; {@code AmlResource.irq(1)} on a PC
+   * @throws IllegalArgumentException if the name is malformed
+   */
+  public static AmlTerm keyboard(String name, AmlResource interrupt) {
+    return Aml.device(
+        name,
+        Aml.name("_HID", Aml.eisaId("PNP0303")),
+        Aml.name(
+            "_CRS",
+            Aml.resourceTemplate(AmlResource.io(0x60, 1), AmlResource.io(0x64, 1), interrupt)));
+  }
+
+  /**
+   * {@return the mouse of an 8042 controller, {@code PNP0F13}, whose ports the {@linkplain
+   * #keyboard keyboard} has}
+   *
+   * @param name the device's name, such as {@code MOU}
+   * @param interrupt its interrupt; {@code AmlResource.irq(12)} on a PC
+   * @throws IllegalArgumentException if the name is malformed
+   */
+  public static AmlTerm mouse(String name, AmlResource interrupt) {
+    return Aml.device(
+        name,
+        Aml.name("_HID", Aml.eisaId("PNP0F13")),
+        Aml.name("_CRS", Aml.resourceTemplate(interrupt)));
+  }
+
+  /**
+   * {@return a CMOS real-time clock, {@code PNP0B00}, at ports 0x70 and 0x71} The FADT must then
+   * not say {@link Fadt.BootArch#CMOS_RTC_NOT_PRESENT}.
+   *
+   * @param name the device's name, such as {@code RTC}
+   * @param interrupt its interrupt; {@code AmlResource.irq(8)} on a PC
+   * @throws IllegalArgumentException if the name is malformed
+   */
+  public static AmlTerm rtc(String name, AmlResource interrupt) {
+    return Aml.device(
+        name,
+        Aml.name("_HID", Aml.eisaId("PNP0B00")),
+        Aml.name("_CRS", Aml.resourceTemplate(AmlResource.io(0x70, 2), interrupt)));
+  }
+
+  /**
+   * {@return a power button, {@code PNP0C0C}, for a FADT with {@link Fadt.Flag#PWR_BUTTON}} It is
+   * pressed by a notification of {@link GenericEventDevice#BUTTON_PRESSED}.
+   *
+   * @param name the device's name, such as {@code PWRB}
+   * @throws IllegalArgumentException if it is malformed
+   */
+  public static AmlTerm powerButton(String name) {
+    return Aml.device(name, Aml.name("_HID", Aml.eisaId("PNP0C0C")));
+  }
+
+  /**
+   * {@return a sleep button, {@code PNP0C0E}, for a FADT with {@link Fadt.Flag#SLP_BUTTON}} It is
+   * pressed by a notification of {@link GenericEventDevice#BUTTON_PRESSED}.
+   *
+   * @param name the device's name, such as {@code SLPB}
+   * @throws IllegalArgumentException if it is malformed
+   */
+  public static AmlTerm sleepButton(String name) {
+    return Aml.device(name, Aml.name("_HID", Aml.eisaId("PNP0C0E")));
+  }
+
+  /**
+   * {@return a pvpanic device, {@code QEMU0001}, by which a guest tells that its kernel has
+   * panicked or crashed}
+   *
+   * @param name the device's name, such as {@code PEVT}
+   * @param register its one byte: {@code AmlResource.io(PVPANIC_PORT, 1)}, or a byte of memory
+   * @throws IllegalArgumentException if the name is malformed
+   */
+  public static AmlTerm pvpanic(String name, AmlResource register) {
+    return Aml.device(
+        name,
+        Aml.name("_HID", Aml.string("QEMU0001")),
+        Aml.name("_CRS", Aml.resourceTemplate(register)));
+  }
+
+  /**
+   * {@return a container of processor devices, {@code ACPI0010} and {@code ACPI0007}, whose ACPI
+   * ids are those of {@link Madt.Builder#processors}: 0 to {@code count - 1}}
+   *
+   * <p>ACPI §5.2.12.12 demands them for local x2APICs, so for more than 255 processors.
+   *
+   * @param name the container's name, such as {@code CPUS}
+   * @param count how many processors, 1 to 4096
+   * @throws IllegalArgumentException if the name is malformed or the count is out of range
+   */
+  public static AmlTerm processors(String name, int count) {
+    Check.range("number of processors", count, 1, 0x1000);
+    List<AmlTerm> terms =
+        new ArrayList<>(
+            List.of(
+                Aml.name("_HID", Aml.string("ACPI0010")), Aml.name("_CID", Aml.eisaId("PNP0A05"))));
+    for (int uid = 0; uid < count; uid++) {
+      terms.add(
+          Aml.device(
+              "C%03X".formatted(uid),
+              Aml.name("_HID", Aml.string("ACPI0007")),
+              Aml.name("_UID", Aml.integer(uid))));
+    }
+    return Aml.device(name, terms);
   }
 }

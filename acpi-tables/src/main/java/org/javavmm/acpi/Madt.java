@@ -13,7 +13,10 @@ public final class Madt {
   private static final long UNSIGNED_MAX = 0xffff_ffffL;
 
   /** Local APIC ids from here on need the x2APIC structure; 0xff is the broadcast of xAPIC. */
-  private static final int FIRST_X2APIC_ID = 255;
+  static final int FIRST_X2APIC_ID = 255;
+
+  /** The most processors that KVM can send messages to: its extended destination has 15 bits. */
+  private static final int MAX_PROCESSORS = 1 << 15;
 
   private Madt() {}
 
@@ -100,6 +103,24 @@ public final class Madt {
         entries.u8(9).u8(16).u16(0).u32(apicId).u32(state.flags).u32(uid);
       } else {
         entries.u8(0).u8(8).u8((int) uid).u8((int) apicId).u32(state.flags);
+      }
+      return this;
+    }
+
+    /**
+     * Adds processors whose ACPI ids and APIC ids are their numbers from 0 on, all enabled: local
+     * APICs up to number 254, local x2APICs from 255 on. With x2APICs, {@link
+     * AmlDevices#processors} belongs into the DSDT (ACPI §5.2.12.12), and a guest takes them only
+     * if its boot processor starts in x2APIC mode.
+     *
+     * @param count how many, 1 to 32768
+     * @return this builder
+     * @throws IllegalArgumentException if the count is out of range, or an id was given before
+     */
+    public Builder processors(int count) {
+      Check.range("number of processors", count, 1, MAX_PROCESSORS);
+      for (int id = 0; id < count; id++) {
+        processor(id, id, ProcessorState.ENABLED);
       }
       return this;
     }

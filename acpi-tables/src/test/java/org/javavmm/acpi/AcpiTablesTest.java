@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -183,30 +184,39 @@ class AcpiTablesTest {
 
   @Test
   void aFacsIsReachedByTheFadtAlone() {
-    AcpiTable facs =
-        new AcpiTable() {
-          @Override
-          public String signature() {
-            return "FACS";
-          }
-
-          @Override
-          public int alignment() {
-            return 64;
-          }
-
-          @Override
-          public byte[] toBytes(TableContext context) {
-            return new byte[64];
-          }
-        };
-    PlacedTables placed = least().add(facs).build().place(0x1010, 0x1000);
+    PlacedTables placed = least().add(Facs.of(0xdead_beefL)).build().place(0x1010, 0x1000);
     TableReader reader = new TableReader(placed);
     PlacedTables.Entry entry = placed.entries().getLast();
     assertEquals(0, entry.gpa() % 64);
     byte[] fadt = reader.only(placed.rsdpAddress(), "FACP");
     assertEquals(entry.gpa(), TableReader.little(fadt).getLong(132));
-    assertEquals(3, reader.walk(placed.rsdpAddress()).size());
+    List<String> reached =
+        reader.walk(placed.rsdpAddress()).values().stream().map(TableReader::signature).toList();
+    assertEquals(List.of("XSDT", "FACP", "DSDT", "FACS"), reached);
+    byte[] facs = reader.read(entry.gpa(), 64);
+    assertEquals(
+        "46414353" + "40000000" + "efbeadde" + "00".repeat(20) + "02" + "00".repeat(31),
+        HexFormat.of().formatHex(facs));
+    assertEquals("FACS version 2, 64 bytes", Facs.of(1).toString());
+    refused("hardware signature -1 (-1) is outside 0x0..0xffffffff", () -> Facs.of(-1));
+  }
+
+  @Test
+  void fixedRegistersNeedAFacs() {
+    Sdt fixed = Fadt.fixedHardware(9, 0x600, 0x604, 0x608).build();
+    impossible(
+        "no FACS among the tables [FACP, DSDT], and the FADT is not hardware-reduced",
+        () -> AcpiTables.builder().add(DSDT).add(fixed).build());
+    assertEquals(
+        5,
+        AcpiTables.builder()
+            .add(DSDT)
+            .add(fixed)
+            .add(Facs.of(0))
+            .build()
+            .place(0, 999)
+            .entries()
+            .size());
   }
 
   @Test

@@ -58,6 +58,25 @@ class MadtTest {
   }
 
   @Test
+  void processorsAreNumbered() {
+    StringBuilder expected = new StringBuilder("0000e0fe" + "00000000");
+    for (int id = 0; id < 288; id++) {
+      expected.append(
+          id < 255
+              ? "0008%02x%02x01000000".formatted(id, id)
+              : "09100000%02x%02x000001000000%02x%02x0000"
+                  .formatted(id & 0xff, id >> 8, id & 0xff, id >> 8));
+    }
+    assertEquals(expected.toString(), body(Madt.builder().processors(288)));
+    refused(
+        "number of processors 0x0 (0) is outside 0x1..0x8000", () -> Madt.builder().processors(0));
+    refused(
+        "number of processors 0x8001 (32769) is outside 0x1..0x8000",
+        () -> Madt.builder().processors(32769));
+    refused("processor uid 0 was given before", () -> Madt.builder().processors(1).processors(1));
+  }
+
+  @Test
   void controllersAndOverrides() {
     assertEquals(
         "0000e0fe"

@@ -73,6 +73,10 @@ final class TableReader {
       if (signature(table).equals("FACP")) {
         long dsdt = little(table).getLong(140);
         found.put(dsdt, sdt(dsdt));
+        long facs = little(table).getLong(132);
+        if (facs != 0) {
+          found.put(facs, read(facs, little(read(facs, 8)).getInt(4)));
+        }
       }
     }
     return found;

@@ -6,6 +6,7 @@ import static org.javavmm.acpi.Aml.FieldUnit.skip;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.stream.IntStream;
 import org.javavmm.acpi.Madt.ProcessorState;
 
@@ -223,6 +224,117 @@ enum TestMachines {
                           Aml.pkg(Aml.integer(1)))),
                   Aml.name("MANY", Aml.pkg(many)),
                   Aml.sleepState(5, 5)))
+          .build();
+    }
+  },
+
+  /** A PC: fixed registers, 8259 controllers, keyboard, mouse, clock, console. */
+  FIXED_HARDWARE {
+    @Override
+    AcpiTables tables() {
+      return AcpiTables.builder()
+          .add(
+              Fadt.fixedHardware(9, 0x600, 0x604, 0x608)
+                  .bootArch(
+                      Fadt.BootArch.LEGACY_DEVICES,
+                      Fadt.BootArch.I8042,
+                      Fadt.BootArch.VGA_NOT_PRESENT)
+                  .flags(Fadt.Flag.TMR_VAL_EXT)
+                  .fixedPowerButton()
+                  .gpe0(0x620, 16)
+                  .century(0x32)
+                  .resetRegister(GenericAddress.ioByte(0x64), 0xfe)
+                  .build())
+          .add(Facs.of(0x1234))
+          .add(
+              Madt.builder()
+                  .pcatCompat()
+                  .processors(2)
+                  .ioApic(0, 0xfec0_0000L, 0)
+                  .interruptSourceOverride(0, 2)
+                  .interruptSourceOverride(9, 9, Trigger.LEVEL, Polarity.ACTIVE_HIGH)
+                  .localApicNmi(1)
+                  .build())
+          .add(Spcr.of(ComPort.COM1, 4))
+          .add(
+              Dsdt.of(
+                  Aml.scope(
+                      "\\_SB",
+                      ComPort.COM1.device(),
+                      AmlDevices.keyboard("KBD", AmlResource.irq(1)),
+                      AmlDevices.mouse("MOU", AmlResource.irq(12)),
+                      AmlDevices.rtc("RTC", AmlResource.irq(8)),
+                      AmlDevices.sleepButton("SLPB")),
+                  Aml.sleepState(5, 7)))
+          .build();
+    }
+  },
+
+  /** A machine without fixed registers whose events come by interrupts. */
+  EVENTS {
+    @Override
+    AcpiTables tables() {
+      return AcpiTables.builder()
+          .add(fadt().bootArch(Fadt.BootArch.I8042, Fadt.BootArch.VGA_NOT_PRESENT).build())
+          .add(Madt.builder().processors(1).ioApic(0, 0xfec0_0000L, 0).build())
+          .add(Spcr.of(ComPort.COM2, 16))
+          .add(
+              Dsdt.of(
+                  Aml.scope(
+                      "\\_SB",
+                      AmlDevices.powerButton("PWRB"),
+                      AmlDevices.sleepButton("SLPB"),
+                      new VmGenerationId(
+                              0x1_2345_6000L,
+                              UUID.fromString("00112233-4455-6677-8899-aabbccddeeff"))
+                          .device("VGID"),
+                      AmlDevices.pvpanic("PEVT", AmlResource.io(AmlDevices.PVPANIC_PORT, 1)),
+                      AmlDevices.keyboard("KBD", AmlResource.irq(1)),
+                      AmlDevices.rtc("RTC", AmlResource.irq(8)),
+                      GenericEventDevice.builder("GED")
+                          .uid(1)
+                          .notify(5, "\\_SB.PWRB", GenericEventDevice.BUTTON_PRESSED)
+                          .notify(6, "\\_SB.SLPB", GenericEventDevice.BUTTON_PRESSED)
+                          .notify(300, "\\_SB.VGID", GenericEventDevice.GENERATION_CHANGED)
+                          .on(
+                              0x1_0000,
+                              Trigger.LEVEL,
+                              Polarity.ACTIVE_LOW,
+                              List.of(
+                                  Aml.notify(Aml.path("\\_SB.PWRB"), Aml.integer(2)),
+                                  Aml.notify(Aml.path("\\_SB.SLPB"), Aml.integer(2))))
+                          .build()),
+                  Aml.sleepState(5, 5)))
+          .build();
+    }
+  },
+
+  /** 288 processors in two domains, each with memory below or above 4 GiB. */
+  NUMA {
+    @Override
+    AcpiTables tables() {
+      Srat.Builder srat = Srat.builder();
+      for (int i = 0; i < 288; i++) {
+        srat.processor(i, i / 144);
+      }
+      return AcpiTables.builder()
+          .add(fadt().build())
+          .add(Madt.builder().processors(288).ioApic(0, 0xfec0_0000L, 0).localApicNmi(1).build())
+          .add(
+              srat.memory(0, 0xa_0000, 0)
+                  .memory(0x10_0000, 0xbff0_0000L, 0)
+                  .memory(0x1_0000_0000L, 0xc000_0000L, 1)
+                  .memory(0x2_0000_0000L, 0x1_0000_0000L, 1, Srat.MemoryFlag.HOT_PLUGGABLE)
+                  .memory(
+                      0x10_0000_0000L,
+                      0x1_0000_0000L,
+                      2,
+                      Srat.MemoryFlag.HOT_PLUGGABLE,
+                      Srat.MemoryFlag.NON_VOLATILE)
+                  .build())
+          .add(Slit.of(new int[][] {{10, 20, 40}, {21, 10, 41}, {255, 254, 10}}))
+          .add(
+              Dsdt.of(Aml.scope("\\_SB", AmlDevices.processors("CPUS", 288)), Aml.sleepState(5, 5)))
           .build();
     }
   };
