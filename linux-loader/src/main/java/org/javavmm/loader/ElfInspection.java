@@ -117,8 +117,7 @@ final class ElfInspection {
     }
     long size =
         Math.min(
-            NOTE_BYTES_LIMIT,
-            Math.min(segment.fileSize(), image.byteSize() - segment.offset()));
+            NOTE_BYTES_LIMIT, Math.min(segment.fileSize(), image.byteSize() - segment.offset()));
     ByteBuffer bytes = part(segment.offset(), size);
     // Padded to 8 bytes in segments that are aligned so, as binutils write them for GNU properties.
     int padding = segment.alignment() == 8 ? 8 : 4;
@@ -194,9 +193,7 @@ final class ElfInspection {
 
   String architecture() {
     int machine = machine();
-    return machine == 243
-        ? (wide ? "riscv64" : "riscv32")
-        : ElfLayout.machine(machine);
+    return machine == 243 ? (wide ? "riscv64" : "riscv32") : ElfLayout.machine(machine);
   }
 
   /** {@return the ELF entry point of an x86 kernel, and those that notes tell of} */

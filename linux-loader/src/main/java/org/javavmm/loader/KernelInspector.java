@@ -18,8 +18,8 @@ import org.javavmm.loader.ImageReport.Format;
 import org.javavmm.loader.LoaderException.Reason;
 
 /**
- * Reads what a kernel file says of itself, for people and for choosing a way to boot it. Whatever is
- * wrong with the file becomes part of the report. All methods may be called by any thread.
+ * Reads what a kernel file says of itself, for people and for choosing a way to boot it. Whatever
+ * is wrong with the file becomes part of the report. All methods may be called by any thread.
  */
 public final class KernelInspector {
   /** The largest number of segments, notes and entries that a report lists of each. */
@@ -96,8 +96,7 @@ public final class KernelInspector {
    * @throws LoaderException {@code FILE} if it is not a readable regular file; no other reason
    */
   public static ImageReport inspect(Path file) throws LoaderException {
-    return inspect(
-        file.toString(), ImageFile.map(file, Arena.ofAuto()), DEFAULT_UNPACK_LIMIT);
+    return inspect(file.toString(), ImageFile.map(file, Arena.ofAuto()), DEFAULT_UNPACK_LIMIT);
   }
 
   /**
@@ -135,18 +134,21 @@ public final class KernelInspector {
   public static MemorySegment extract(String name, MemorySegment image, long unpackLimit)
       throws LoaderException {
     MemorySegment readOnly = image.asReadOnly();
-    Optional<PackedImage> packed = PackedImage.detect(name, readOnly);
-    if (packed.isPresent()) {
-      return packed.get().unpack(unpackLimit);
-    }
     Magic magic = Magic.of(KernelImage.copy(readOnly, 0, Math.min(HEAD, readOnly.byteSize())));
     if (magic == Magic.BZIMAGE && KernelImage.parse(name, readOnly) instanceof BzImage kernel) {
       return PackedImage.of(kernel).unpack(unpackLimit);
     }
-    if (magic != Magic.BZIMAGE && FlatImage.detect(readOnly).isEmpty() && PeImage.detect(readOnly)) {
-      Optional<UnifiedKernelImage> uki = UnifiedKernelImage.of(PeImage.parse(name, readOnly));
-      if (uki.isPresent()) {
-        return uki.get().kernel();
+    // The formats that are told first may look like another, compressed, that is told by less.
+    if (magic != Magic.BZIMAGE && magic != Magic.ELF && FlatImage.detect(readOnly).isEmpty()) {
+      Optional<PackedImage> packed = PackedImage.detect(name, readOnly);
+      if (packed.isPresent()) {
+        return packed.get().unpack(unpackLimit);
+      }
+      if (PeImage.detect(readOnly)) {
+        Optional<UnifiedKernelImage> uki = UnifiedKernelImage.of(PeImage.parse(name, readOnly));
+        if (uki.isPresent()) {
+          return uki.get().kernel();
+        }
       }
     }
     throw new LoaderException(
@@ -384,8 +386,10 @@ public final class KernelInspector {
     if (arm) {
       int page =
           (int) (flags >>> FlatImageLayout.ARM64_PAGE_SHIFT) & FlatImageLayout.ARM64_PAGE_MASK;
-      names.add(List.of("pages of any size", "4 KiB pages", "16 KiB pages", "64 KiB pages").get(page));
-      names.add((flags & FlatImageLayout.ARM64_FLAG_ANYWHERE) != 0 ? "placed anywhere" : "placed low");
+      names.add(
+          List.of("pages of any size", "4 KiB pages", "16 KiB pages", "64 KiB pages").get(page));
+      names.add(
+          (flags & FlatImageLayout.ARM64_FLAG_ANYWHERE) != 0 ? "placed anywhere" : "placed low");
     }
     for (int bit = arm ? 4 : 1; bit < Long.SIZE; bit++) {
       if ((flags >>> bit & 1) != 0) {
@@ -478,17 +482,16 @@ public final class KernelInspector {
     if (!PeImage.detect(image)) {
       return;
     }
-    attempt(
-        () -> {
-          PeImage found = PeImage.parse(name, image);
-          pe = Optional.of(found);
-          if (format != Format.BZIMAGE) {
-            architecture = Optional.of(found.machineName());
-          }
-          if (found.subsystem() == 10) {
-            entries.add(new Entry(EntryKind.EFI_STUB, found.entryPoint()));
-          }
-        });
+    attempt(() -> {
+      PeImage found = PeImage.parse(name, image);
+      pe = Optional.of(found);
+      if (format != Format.BZIMAGE) {
+        architecture = Optional.of(found.machineName());
+      }
+      if (found.subsystem() == 10) {
+        entries.add(new Entry(EntryKind.EFI_STUB, found.entryPoint()));
+      }
+    });
   }
 
   private void inspectUnified() throws LoaderException {

@@ -64,8 +64,8 @@ public final class PackedImage {
    *
    * @param name what to call it in messages
    * @param image the whole file
-   * @throws LoaderException {@code TRUNCATED} if the payload of an EFI zboot program does not lie in
-   *     the file
+   * @throws LoaderException {@code TRUNCATED} if the payload of an EFI zboot program does not lie
+   *     in the file
    * @throws IllegalStateException if the segment is no longer alive
    */
   public static Optional<PackedImage> detect(String name, MemorySegment image)
@@ -74,15 +74,14 @@ public final class PackedImage {
       return Optional.of(zboot(name, image.asReadOnly()));
     }
     return fileFormat(image)
-        .map(
-            format ->
-                new PackedImage(
-                    name,
-                    Kind.FILE,
-                    format.label(),
-                    Optional.of(format),
-                    image.asReadOnly(),
-                    OptionalLong.empty()));
+        .map(format ->
+            new PackedImage(
+                name,
+                Kind.FILE,
+                format.label(),
+                Optional.of(format),
+                image.asReadOnly(),
+                OptionalLong.empty()));
   }
 
   static boolean isZboot(MemorySegment image) {
@@ -237,8 +236,7 @@ public final class PackedImage {
           "must be gzip, xz, zstd, lz4, lzma, bzip2 or lzo");
     }
     OptionalLong announced = announcedSize();
-    if (announced.isPresent()
-        && (announced.getAsLong() < 0 || announced.getAsLong() > limit)) {
+    if (announced.isPresent() && (announced.getAsLong() < 0 || announced.getAsLong() > limit)) {
       throw tooLarge(Long.toUnsignedString(announced.getAsLong()) + " bytes", limit);
     }
     // A size that the file adds to the format's data is exact, the format's own may be a part's.
