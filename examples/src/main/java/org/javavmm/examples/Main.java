@@ -19,9 +19,10 @@ public final class Main {
       usage: vmm COMMAND [OPTION...]
 
       commands:
-        hello   run a guest of a few bytes that prints a greeting
-        linux   boot a Linux kernel
-        lab     run a command in a machine that has a real KVM
+        hello    run a guest of a few bytes that prints a greeting
+        linux    boot a Linux kernel
+        inspect  say what a kernel file is
+        lab      run a command in a machine that has a real KVM
 
       vmm COMMAND --help tells more.
       """;
@@ -50,7 +51,7 @@ public final class Main {
     boolean verbose = false;
     try {
       switch (command) {
-        case "hello", "linux", "lab" -> {
+        case "hello", "linux", "inspect", "lab" -> {
           Options options = Options.parse(args);
           verbose = options.verbose();
           return options.helpPrinted(out) ? 0 : run(command, options, out, err);
@@ -80,6 +81,7 @@ public final class Main {
     return switch (command) {
       case "hello" -> HelloCommand.run(options, out, err);
       case "linux" -> LinuxCommand.run(options, err);
+      case "inspect" -> InspectCommand.run(options, out);
       default -> LabCommand.run(options);
     };
   }

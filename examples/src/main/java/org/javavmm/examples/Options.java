@@ -92,6 +92,7 @@ final class Options {
     return switch (command) {
       case "hello" -> HelloCommand.spec();
       case "linux" -> LinuxCommand.spec();
+      case "inspect" -> InspectCommand.spec();
       case "lab" -> LabCommand.spec();
       default -> throw new IllegalArgumentException("no command " + command);
     };
