@@ -19,16 +19,21 @@ import org.javavmm.acpi.Madt;
 import org.javavmm.acpi.Mcfg;
 import org.javavmm.acpi.PlacedTables;
 import org.javavmm.acpi.Polarity;
+import org.javavmm.acpi.Sdt;
 import org.javavmm.acpi.Sharing;
+import org.javavmm.acpi.Slit;
+import org.javavmm.acpi.Srat;
 import org.javavmm.acpi.Trigger;
 import org.javavmm.arch.BootState;
 import org.javavmm.arch.Gdt;
 import org.javavmm.arch.PageTables;
+import org.javavmm.arch.Topology;
 import org.javavmm.device.AddressRange;
 import org.javavmm.device.InterruptLine;
 import org.javavmm.kvm.KvmException;
 import org.javavmm.loader.BootPlan;
 import org.javavmm.loader.LoaderException;
+import org.javavmm.loader.MemoryRange;
 import org.javavmm.loader.X86Layout;
 import org.javavmm.pci.ConfigPorts;
 import org.javavmm.pci.IntxPin;
@@ -47,6 +52,9 @@ public final class LinuxBoot {
 
   /** How many devices a bus has. */
   private static final int PCI_DEVICES = 32;
+
+  /** The distance between NUMA nodes that tables give by custom; to itself it is 10. */
+  private static final int FAR = 20;
 
   private LinuxBoot() {}
 
@@ -75,7 +83,7 @@ public final class LinuxBoot {
    * @return the tables
    */
   public static AcpiTables acpiTables(int cpus, Set<ComPort> serialPorts) {
-    return acpiTables(cpus, serialPorts, Board.Slots.NONE);
+    return acpiTables(Topology.ofCores(cpus), serialPorts, Board.Slots.NONE, List.of());
   }
 
   /**
@@ -87,13 +95,27 @@ public final class LinuxBoot {
    * @return the tables
    */
   public static AcpiTables acpiTables(Vmm vmm, Set<ComPort> serialPorts) {
-    return acpiTables(vmm.cpus(), serialPorts, vmm.slots());
+    return acpiTables(vmm, serialPorts, List.of());
   }
 
-  static AcpiTables acpiTables(int cpus, Set<ComPort> serialPorts, Board.Slots slots) {
+  /**
+   * The ACPI tables of a machine with NUMA nodes: those of {@link #acpiTables(Vmm, Set)}, with SRAT
+   * and SLIT.
+   *
+   * @param vmm the machine, with all its devices
+   * @param serialPorts the serial ports that exist
+   * @param nodes the nodes; none for a machine that has all near to all
+   * @return the tables
+   */
+  public static AcpiTables acpiTables(Vmm vmm, Set<ComPort> serialPorts, List<NumaNode> nodes) {
+    return acpiTables(vmm.topology(), serialPorts, vmm.slots(), nodes);
+  }
+
+  static AcpiTables acpiTables(
+      Topology topology, Set<ComPort> serialPorts, Board.Slots slots, List<NumaNode> nodes) {
     Madt.Builder madt = Madt.builder();
-    for (int id = 0; id < cpus; id++) {
-      madt.processor(id, id, Madt.ProcessorState.ENABLED);
+    for (int cpu = 0; cpu < topology.cpus(); cpu++) {
+      madt.processor(cpu, topology.apicId(cpu), Madt.ProcessorState.ENABLED);
     }
     List<AmlTerm> devices = new ArrayList<>();
     for (ComPort port : new TreeSet<>(serialPorts)) {
@@ -113,6 +135,9 @@ public final class LinuxBoot {
     slots.pci().ifPresent(slot -> devices.addAll(pciDevices(slot)));
     GenericAddress power = GenericAddress.ioByte(AcpiPower.PORT);
     AcpiTables.Builder tables = AcpiTables.builder();
+    if (!nodes.isEmpty()) {
+      tables.add(srat(topology, nodes)).add(Slit.uniform(nodes.size(), FAR));
+    }
     slots.pci().ifPresent(slot -> tables.add(Mcfg.of(slot.ecam(), 0, slot.lastBus())));
     return tables
         .add(
@@ -123,6 +148,19 @@ public final class LinuxBoot {
         .add(madt.ioApic(0, IOAPIC_ADDRESS, 0).localApicNmi(1).build())
         .add(Dsdt.of(Aml.scope("\\_SB", devices), Aml.sleepState(5, AcpiPower.SLEEP_TYPE_S5)))
         .build();
+  }
+
+  private static Sdt srat(Topology topology, List<NumaNode> nodes) {
+    Srat.Builder srat = Srat.builder();
+    for (int domain = 0; domain < nodes.size(); domain++) {
+      for (int cpu : nodes.get(domain).cpus()) {
+        srat.processor(topology.apicId(cpu), domain);
+      }
+      for (MemoryRange range : nodes.get(domain).memory()) {
+        srat.memory(range.gpa(), range.size(), domain);
+      }
+    }
+    return srat.build();
   }
 
   private static List<AmlTerm> pciDevices(Board.PciSlot slot) {

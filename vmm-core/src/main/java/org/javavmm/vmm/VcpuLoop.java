@@ -95,7 +95,7 @@ final class VcpuLoop {
     if (gate.isClosed()) {
       gate.await(vcpu.id(), () -> stopping);
     }
-    if (vcpu.id() != 0) {
+    if (vcpu.id() != 0) { // the boot processor's APIC id, whatever the topology
       return vcpu.run();
     }
     timeline.mark(BootTimeline.Mark.FIRST_INSTRUCTION);

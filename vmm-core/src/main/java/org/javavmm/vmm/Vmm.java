@@ -13,7 +13,11 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
 import org.javavmm.arch.BootState;
+import org.javavmm.arch.CpuFeatureException;
+import org.javavmm.arch.CpuFeatures;
+import org.javavmm.arch.CpuModel;
 import org.javavmm.arch.CpuidTemplate;
+import org.javavmm.arch.Topology;
 import org.javavmm.device.AddressMap;
 import org.javavmm.device.Bus;
 import org.javavmm.device.InterruptLine;
@@ -61,6 +65,9 @@ public final class Vmm implements AutoCloseable {
 
   private static final long TSS_ADDRESS = 0xfffb_d000L;
 
+  /** What an interrupt of old can name; 255 is all of them. */
+  private static final int MAX_APIC_ID = 254;
+
   /** What a processor has that does not say. */
   private static final int MIN_ADDRESS_BITS = 36;
 
@@ -88,6 +95,7 @@ public final class Vmm implements AutoCloseable {
   private final EventLoop events;
   private final Board board;
   private final PauseGate gate = new PauseGate();
+  private final Topology topology;
 
   /** Held by who pauses or resumes. */
   private final Object pausing = new Object();
@@ -97,15 +105,17 @@ public final class Vmm implements AutoCloseable {
   private Vmm(Kvm kvm, GuestMemory memory, int cpus, BootTimeline timeline)
       throws SystemCallException {
     this.memory = memory;
+    this.topology = wanted.topology();
     try (Undo undo = new Undo()) {
       vm = undo.on(kvm.createVm());
       vm.setIdentityMapAddress(IDENTITY_MAP_ADDRESS);
       vm.setTssAddress(TSS_ADDRESS);
       vm.createIrqchip();
+      if (wanted.intervalTimer) {
+        vm.createPit2(true);
+      }
       slots = undo.on(KvmMemory.attach(vm, memory));
-      boolean tscDeadline = kvm.checkExtension(Cap.TSC_DEADLINE_TIMER) != 0;
-      Cpuid supported = kvm.supportedCpuid();
-      CpuidTemplate cpuid = CpuidTemplate.of(supported, tscDeadline);
+      CpuidTemplate cpuid = wanted.cpuid(kvm);
       VcpuLoop.Shared shared =
           new VcpuLoop.Shared(
               pio,
@@ -113,16 +123,16 @@ public final class Vmm implements AutoCloseable {
               memory,
               this::stop,
               gate,
-              timeline,
+              wanted.timeline,
               kvm.checkExtension(Cap.KVMCLOCK_CTRL) != 0);
-      for (int id = 0; id < cpus; id++) {
-        Vcpu vcpu = vm.createVcpu(id);
-        vcpu.setCpuid2(cpuid.forVcpu(id, cpus));
+      for (int number = 0; number < wanted.cpus; number++) {
+        Vcpu vcpu = vm.createVcpu(topology.apicId(number));
+        vcpu.setCpuid2(cpuid.forVcpu(number, topology));
         BootState.reset(vcpu);
         loops.add(new VcpuLoop(vcpu, shared));
       }
       events = undo.on(EventLoop.create("events"));
-      board = new Board(this, vm, addressBits(supported));
+      board = new Board(this, vm, addressBits(kvm.supportedCpuid()));
       undo.keep();
     }
     events.onFailure((name, cause) -> stop(monitorFailure(name, cause)));
@@ -147,9 +157,68 @@ public final class Vmm implements AutoCloseable {
     private int cpus = 1;
     private String device = "/dev/kvm";
     private final List<RegionSpec> regions = new ArrayList<>();
-    private @Nullable BootTimeline timeline;
+    private BootTimeline timeline = BootTimeline.ofNow();
+    private @Nullable Topology topology;
+
+    /** Absent for the host's: the tables of models would cost a short machine's start. */
+    private @Nullable CpuModel model;
+
+    private CpuFeatures features = CpuFeatures.NONE;
+    private boolean intervalTimer;
 
     private Builder() {}
+
+    /**
+     * Sets what processor the guest sees. Without it, all that the host's KVM supports.
+     *
+     * @param name the model
+     * @param changes the features that are switched on or off in it
+     * @return this builder
+     */
+    public Builder cpu(CpuModel name, CpuFeatures changes) {
+      model = name;
+      features = changes;
+      return this;
+    }
+
+    /**
+     * Sets how the vCPUs are arranged, and with that how many there are.
+     *
+     * @param arrangement the arrangement; its largest APIC id is at most 254
+     * @return this builder
+     * @throws IllegalArgumentException if an APIC id is larger
+     */
+    public Builder topology(Topology arrangement) {
+      if (arrangement.maxApicId() > MAX_APIC_ID) {
+        throw new IllegalArgumentException(
+            arrangement + " has APIC id " + arrangement.maxApicId() + ", above " + MAX_APIC_ID);
+      }
+      topology = arrangement;
+      cpus = arrangement.cpus();
+      return this;
+    }
+
+    /**
+     * Adds an 8254 interval timer, for guests without ACPI or a timer of the local APIC whose
+     * frequency they know.
+     *
+     * @return this builder
+     */
+    public Builder intervalTimer() {
+      intervalTimer = true;
+      return this;
+    }
+
+    private Topology topology() {
+      return topology == null ? Topology.ofCores(cpus) : topology;
+    }
+
+    private CpuidTemplate cpuid(Kvm kvm) throws KvmException {
+      boolean tscDeadline = kvm.checkExtension(Cap.TSC_DEADLINE_TIMER) != 0;
+      CpuidTemplate.Builder template =
+          CpuidTemplate.builder(kvm.supportedCpuid(), tscDeadline).features(features);
+      return (model == null ? template : template.model(model)).build();
+    }
 
     /**
      * Sets where the machine marks its first instruction and its first exit. Without it nobody sees
@@ -198,6 +267,7 @@ public final class Vmm implements AutoCloseable {
         throw new IllegalArgumentException("cpus=" + count + " is not in 1..254");
       }
       cpus = count;
+      topology = null;
       return this;
     }
 
@@ -216,15 +286,20 @@ public final class Vmm implements AutoCloseable {
      * Checks, without creating anything, that the host's KVM can give such a machine.
      *
      * @throws KvmException if there is no KVM, or if it lacks a capability or the number of vCPUs
+     * @throws CpuFeatureException if the host lacks features that the processor is to have
      */
     public void checkHost() throws KvmException {
       try (Kvm kvm = Kvm.open(device)) {
         check(kvm);
+        var _ = cpuid(kvm);
       }
     }
 
     private void check(Kvm kvm) throws KvmException {
       kvm.require(NEEDED);
+      if (intervalTimer) {
+        kvm.require(Cap.PIT2);
+      }
       kvm.requireVcpus(cpus);
     }
 
@@ -235,6 +310,7 @@ public final class Vmm implements AutoCloseable {
      * @throws IllegalArgumentException if the size of the memory is not as said, or if a region
      *     overlaps it or another
      * @throws KvmException if there is no KVM, if it lacks a capability, or if it refuses
+     * @throws CpuFeatureException if the host lacks features that the processor is to have
      * @throws SystemCallException if the host lacks memory or descriptors
      */
     public Vmm build() throws SystemCallException {
@@ -246,8 +322,7 @@ public final class Vmm implements AutoCloseable {
         }
         regions.forEach(ram::region);
         try (Undo undo = new Undo()) {
-          BootTimeline marks = timeline == null ? BootTimeline.ofNow() : timeline;
-          Vmm vmm = new Vmm(kvm, undo.on(ram.build()), cpus, marks);
+          Vmm vmm = new Vmm(kvm, undo.on(ram.build()), this);
           undo.keep();
           return vmm;
         }
@@ -278,6 +353,11 @@ public final class Vmm implements AutoCloseable {
   /** {@return how many vCPUs there are} */
   public int cpus() {
     return loops.size();
+  }
+
+  /** {@return how the vCPUs are arranged; says their APIC ids} */
+  public Topology topology() {
+    return topology;
   }
 
   /**

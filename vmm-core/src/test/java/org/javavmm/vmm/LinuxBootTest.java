@@ -136,7 +136,7 @@ class LinuxBootTest {
           PciInterruptRouter.swizzled(20, 21, 22, 23));
 
   private static PlacedTables placed(Board.Slots slots) {
-    return LinuxBoot.acpiTables(1, Set.of(), slots)
+    return LinuxBoot.acpiTables(Topology.ofCores(1), Set.of(), slots, List.of())
         .place(X86Layout.ACPI_START, X86Layout.ACPI_END - X86Layout.ACPI_START);
   }
 
