@@ -19,8 +19,8 @@ import org.javavmm.memory.GuestMemoryException;
  * table.writeTo(memory, MpTable.BASE_MEMORY);
  * }
  *
- * <p>Processors have 8-bit APIC ids, and 255 means all: no more than 254 processors and one I/O APIC
- * fit. Immutable; for any thread.
+ * <p>Processors have 8-bit APIC ids, and 255 means all: no more than 254 processors and one I/O
+ * APIC fit. Immutable; for any thread.
  */
 public final class MpTable {
   /** The last KiB of base memory, where every guest looks: for up to 40 processors of a PC. */
@@ -46,6 +46,9 @@ public final class MpTable {
 
   /** The address of the first I/O APIC of a PC. */
   public static final long IO_APIC = 0xfec0_0000L;
+
+  /** The number of the ISA bus of {@link #pc}; 0 is free for PCI's root bus. */
+  public static final int PC_ISA_BUS = 1;
 
   private static final int MAX_APIC_ID = 254;
   private static final int ALL_LOCAL_APICS = 255;
@@ -110,9 +113,9 @@ public final class MpTable {
 
   /**
    * {@return a builder with what a PC has: processors with the APIC ids 0 to {@code cpus - 1}, of
-   * which 0 is the boot processor; an ISA bus of number 0; an I/O APIC at 0xfec00000 whose id is the
-   * number of processors; its ISA interrupts; the 8259's interrupt at pin LINT0 and NMI at LINT1 of
-   * every local APIC}
+   * which 0 is the boot processor; an ISA bus of number {@link #PC_ISA_BUS}; an I/O APIC at
+   * 0xfec00000 whose id is the number of processors; its ISA interrupts; the 8259's interrupt at
+   * pin LINT0 and NMI at LINT1 of every local APIC}
    *
    * @param cpus the number of processors, 1 to 254
    * @param timerPin the pin of ISA interrupt 0, {@link #TIMER_PIN_0} or {@link #TIMER_PIN_2}
@@ -125,11 +128,11 @@ public final class MpTable {
       builder.processor(id, id == 0);
     }
     return builder
-        .bus(0, "ISA")
+        .bus(PC_ISA_BUS, "ISA")
         .ioApic(cpus, IO_APIC)
-        .isaInterrupts(0, cpus, timerPin)
-        .localInterrupt(InterruptType.EXT_INT, 0, 0)
-        .localInterrupt(InterruptType.NMI, 0, 1);
+        .isaInterrupts(PC_ISA_BUS, cpus, timerPin)
+        .localInterrupt(InterruptType.EXT_INT, PC_ISA_BUS, 0)
+        .localInterrupt(InterruptType.NMI, PC_ISA_BUS, 1);
   }
 
   /** {@return the bytes of pointer and table together} */
@@ -142,8 +145,8 @@ public final class MpTable {
    *
    * @param gpa the address, a multiple of 16 in the last KiB of base memory (0x9fc00 to 0x9ffff) or
    *     in the BIOS area (0xf0000 to 0xfffff), in which all of it must lie
-   * @throws IllegalArgumentException if it is not a multiple of 16, lies elsewhere, or the table does
-   *     not fit
+   * @throws IllegalArgumentException if it is not a multiple of 16, lies elsewhere, or the table
+   *     does not fit
    */
   public byte[] toBytes(long gpa) {
     if (gpa % POINTER_SIZE != 0) {
@@ -156,8 +159,7 @@ public final class MpTable {
       throw new IllegalArgumentException(
           ("address 0x%x of the MP floating pointer is not in 0x%x..0x%x or 0x%x..0x%x, where a"
                   + " guest looks for it")
-              .formatted(
-                  gpa, BASE_MEMORY, BASE_MEMORY_END - 1, BIOS_AREA, BIOS_AREA_END - 1));
+              .formatted(gpa, BASE_MEMORY, BASE_MEMORY_END - 1, BIOS_AREA, BIOS_AREA_END - 1));
     }
     long end = base ? BASE_MEMORY_END : BIOS_AREA_END;
     if (size() > end - gpa) {
@@ -238,13 +240,7 @@ public final class MpTable {
   private record Interrupt(
       InterruptType type, Signal signal, int bus, int source, int destination, int pin) {
     void put(int entryType, LittleEndian out) {
-      out.u8(entryType)
-          .u8(type.code)
-          .u16(signal.flags)
-          .u8(bus)
-          .u8(source)
-          .u8(destination)
-          .u8(pin);
+      out.u8(entryType).u8(type.code).u16(signal.flags).u8(bus).u8(source).u8(destination).u8(pin);
     }
   }
 
@@ -437,8 +433,7 @@ public final class MpTable {
     }
 
     /**
-     * Leads a PCI function's pin to a pin of an I/O APIC, level-triggered and active low (MP
-     * §D.3).
+     * Leads a PCI function's pin to a pin of an I/O APIC, level-triggered and active low (MP §D.3).
      *
      * @param bus the PCI bus, given before
      * @param device the device's number, 0 to 31
@@ -462,8 +457,8 @@ public final class MpTable {
      * @param bus the bus from which it comes, given before; interrupt 0 of it
      * @param lint the pin, 0 or 1
      * @return this builder
-     * @throws IllegalArgumentException if the bus was not given before, or the pin is out of range or
-     *     was given before
+     * @throws IllegalArgumentException if the bus was not given before, or the pin is out of range
+     *     or was given before
      */
     public Builder localInterrupt(InterruptType type, int bus, int lint) {
       checkBus(bus);
@@ -497,7 +492,8 @@ public final class MpTable {
      * @throws IllegalStateException if there is not exactly one boot processor
      */
     public MpTable build() {
-      List<Integer> boot = processors.stream().filter(Processor::boot).map(Processor::apicId).toList();
+      List<Integer> boot =
+          processors.stream().filter(Processor::boot).map(Processor::apicId).toList();
       if (boot.size() != 1) {
         throw new IllegalStateException(
             "%d boot processors %s, not 1".formatted(boot.size(), boot));
