@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** Legacy devices: 16550A UART, i8042, exit port. */
+/** Legacy devices: 16550A UART, CMOS clock, i8042, ACPI registers, debug ports, pvpanic. */
 @org.jspecify.annotations.NullMarked
 module org.javavmm.superio {
   requires transitive org.javavmm.device;

@@ -4,7 +4,7 @@ package org.javavmm.superio;
 import java.util.function.IntConsumer;
 
 /**
- * Where the output of one {@link Uart16550} goes.
+ * Where the output of one {@link Uart16550} or {@link DebugPort} goes.
  *
  * <p>A sink never blocks and never grows: what it cannot take it refuses, and says later that there
  * is space again. Meanwhile the UART withholds THRE, so that the guest waits.
