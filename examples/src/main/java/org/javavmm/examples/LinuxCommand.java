@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.Optional;
 import org.javavmm.lab.DebianPackages;
 import org.javavmm.lab.KernelPackage;
+import org.javavmm.loader.BootEntry;
 import org.javavmm.loader.BootPlan;
 import org.javavmm.loader.CommandLine;
 import org.javavmm.loader.Initrd;
@@ -189,7 +190,10 @@ final class LinuxCommand {
       long memory, KernelImage kernel, @Nullable Initrd initrd, CommandLine cmdline)
       throws LoaderException {
     BootPlan.Builder plan =
-        BootPlan.builder(kernel).ram(X86Layout.splitRam(memory)).commandLine(cmdline);
+        BootPlan.builder(kernel)
+            .ram(X86Layout.splitRam(memory))
+            .commandLine(cmdline)
+            .entry(BootEntry.LINUX_64);
     if (initrd != null) {
       plan.initrd(initrd);
     }

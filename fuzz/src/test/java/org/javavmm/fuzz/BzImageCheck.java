@@ -3,6 +3,7 @@ package org.javavmm.fuzz;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import org.javavmm.loader.BootEntry;
 import org.javavmm.loader.BootPlan;
 import org.javavmm.loader.CommandLine;
 import org.javavmm.loader.Initrd;
@@ -51,6 +52,7 @@ final class BzImageCheck implements AutoCloseable {
               .ram(X86Layout.splitRam(MEMORY))
               .commandLine(commandLine)
               .initrd(initrd)
+              .entry(BootEntry.LINUX_64)
               .build();
       plan.writeTo(memory, 0xe0000);
     } catch (LoaderException e) {

@@ -8,6 +8,20 @@ package org.javavmm.loader;
 final class BootParamsLayout {
   static final int SIZE = 4096;
 
+  /** struct screen_info, of which what concerns a linear framebuffer. */
+  static final int ORIG_VIDEO_ISVGA = 0x00f; // u8
+
+  static final int LFB_WIDTH = 0x012; // u16
+  static final int LFB_HEIGHT = 0x014; // u16
+  static final int LFB_DEPTH = 0x016; // u16
+  static final int LFB_BASE = 0x018; // u32
+  static final int LFB_SIZE = 0x01c; // u32
+  static final int LFB_LINELENGTH = 0x024; // u16
+  static final int RED_SIZE = 0x026; // u8, and its position, then green, blue and reserved
+  static final int PAGES = 0x032; // u16
+  static final int CAPABILITIES = 0x036; // u32
+  static final int EXT_LFB_BASE = 0x03a; // u32
+
   static final int ACPI_RSDP_ADDR = 0x070; // u64
   static final int EXT_RAMDISK_IMAGE = 0x0c0; // u32
   static final int EXT_RAMDISK_SIZE = 0x0c4; // u32
@@ -57,6 +71,22 @@ final class BootParamsLayout {
 
   /** xloadflags. */
   static final int XLF_KERNEL_64 = 1;
+
+  static final int XLF_CAN_BE_LOADED_ABOVE_4G = 2;
+
+  /** orig_video_isVGA: a linear framebuffer whose size is given in bytes. */
+  static final int VIDEO_TYPE_EFI = 0x70;
+
+  /** capabilities: ext_lfb_base counts. */
+  static final int VIDEO_CAPABILITY_64BIT_BASE = 2;
+
+  /** struct setup_data: u64 next, u32 type, u32 len, data. */
+  static final int SETUP_DATA_SIZE = 16;
+
+  static final int SETUP_E820_EXT = 1;
+  static final int SETUP_DTB = 2;
+  static final int SETUP_ENUM_MAX = 9;
+  static final int SETUP_RNG_SEED = 9;
 
   /** type_of_loader of a boot loader without a number of its own. */
   static final int LOADER_UNDEFINED = 0xff;

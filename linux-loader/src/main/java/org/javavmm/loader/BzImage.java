@@ -5,14 +5,16 @@ import static org.javavmm.loader.MemoryRange.hex;
 
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.OptionalLong;
 import org.javavmm.loader.LoaderException.Reason;
 import org.javavmm.memory.GuestMemory;
 
 /**
  * A kernel in the format of the Linux x86 boot protocol, version 2.06 or later: a real-mode part
  * with the setup header, of which only the header is used, and the protected-mode part, which is
- * loaded (Documentation/arch/x86/boot.rst). It is entered at its 64-bit entry point, 0x200 bytes
- * after its first byte, which protocol 2.12 introduced.
+ * loaded (Documentation/arch/x86/boot.rst). Its 32-bit entry point is its first byte; the 64-bit
+ * one, which protocol 2.12 introduced, lies 0x200 bytes behind.
  */
 public final class BzImage extends KernelImage {
   private static final int SECTOR = 512;
@@ -20,6 +22,9 @@ public final class BzImage extends KernelImage {
   private static final int ENTRY_64 = 0x200;
   private static final int MINIMUM_VERSION = 0x206;
   private static final int RELEASE_LIMIT = 256;
+
+  /** What a kernel with page tables of four levels can address. */
+  private static final long ADDRESS_LIMIT = 1L << 46;
 
   /** The image's first bytes, at least up to the end of the setup header. */
   private final ByteBuffer head;
@@ -109,12 +114,15 @@ public final class BzImage extends KernelImage {
               + " bytes");
     }
     long size = Integer.toUnsignedLong(head.getInt(BootParamsLayout.SYSSIZE)) * PARAGRAPH;
-    if (size <= ENTRY_64) {
+    if (has64BitEntry() && size <= ENTRY_64) {
       throw error(
           Reason.HEADER,
           "syssize",
           size + " bytes",
           "must be above " + ENTRY_64 + ", where the 64-bit entry is");
+    }
+    if (size == 0) {
+      throw error(Reason.HEADER, "syssize", "0 bytes", "must be at least 16, not empty");
     }
     if (size > fileSize() - offset) {
       throw error(
@@ -256,38 +264,88 @@ public final class BzImage extends KernelImage {
     return Integer.toUnsignedLong(head.getInt(BootParamsLayout.INITRD_ADDR_MAX));
   }
 
+  /** {@return whether the kernel has a 64-bit entry point} */
+  private boolean has64BitEntry() {
+    return (xloadFlags() & BootParamsLayout.XLF_KERNEL_64) != 0;
+  }
+
   @Override
-  KernelPlacement place(RamMap ram) throws LoaderException {
-    if ((xloadFlags() & BootParamsLayout.XLF_KERNEL_64) == 0) {
-      throw error(
-          Reason.PROTOCOL,
-          "xloadflags",
-          xloadFlags(),
-          "must have bit 0 (XLF_KERNEL_64): the kernel has no 64-bit entry point");
+  public List<BootEntry> entries() {
+    return has64BitEntry()
+        ? List.of(BootEntry.LINUX_64, BootEntry.LINUX_32)
+        : List.of(BootEntry.LINUX_32);
+  }
+
+  /**
+   * {@return whether the kernel, its initrd and its command line may lie above 4 GiB, if it is
+   * entered at its 64-bit entry point}
+   */
+  public boolean loadableAbove4GiB() {
+    int needed = BootParamsLayout.XLF_KERNEL_64 | BootParamsLayout.XLF_CAN_BE_LOADED_ABOVE_4G;
+    return (xloadFlags() & needed) == needed;
+  }
+
+  @Override
+  boolean dataMayBeHigh(BootEntry entry) {
+    return entry == BootEntry.LINUX_64 && loadableAbove4GiB();
+  }
+
+  @Override
+  boolean takesSetupData() {
+    return protocolVersion() >= 0x209;
+  }
+
+  @Override
+  KernelPlacement place(BootEntry entry, RamMap ram, boolean high) throws LoaderException {
+    if (high) {
+      checkHigh(entry);
     }
+    boolean canBeHigh = dataMayBeHigh(entry) && relocatable();
     long preferred = prefAddress();
+    long limit = canBeHigh ? ADDRESS_LIMIT : X86Layout.HOLE_END;
     if (Long.compareUnsigned(preferred, X86Layout.HIGH_MEMORY_START) < 0
-        || Long.compareUnsigned(preferred, X86Layout.HOLE_END) >= 0) {
+        || Long.compareUnsigned(preferred, limit) >= 0) {
       throw error(
           Reason.HEADER,
           "pref_address",
           preferred,
-          "must be from "
-              + hex(X86Layout.HIGH_MEMORY_START)
-              + " and below "
-              + hex(X86Layout.HOLE_END));
+          "must be from " + hex(X86Layout.HIGH_MEMORY_START) + " and below " + hex(limit));
     }
-    long alignment = relocatable() ? kernelAlignment() : 1;
+    OptionalLong found = OptionalLong.empty();
     // Never below: loaded there, a kernel runs at its preferred address all the same.
-    long load = RamMap.alignUp(preferred, alignment);
-    if (relocatable()) {
-      load = ram.lowest(preferred, initSize(), alignment).orElse(load);
+    if (relocatable() && !high) {
+      found = ram.lowest(preferred, X86Layout.HOLE_END, initSize(), kernelAlignment());
     }
+    if (found.isEmpty() && canBeHigh) {
+      long from = Math.max(preferred, X86Layout.HOLE_END);
+      found = ram.lowest(from, ADDRESS_LIMIT, initSize(), kernelAlignment());
+    }
+    long wanted = high ? Math.max(preferred, X86Layout.HOLE_END) : preferred;
+    long load = found.orElse(relocatable() ? RamMap.alignUp(wanted, kernelAlignment()) : preferred);
     MemoryRange memory = new MemoryRange(load, initSize());
-    if (!ram.isFree(memory)) {
+    boolean permitted =
+        memory.end() <= X86Layout.HOLE_END || (canBeHigh && load >= X86Layout.HOLE_END);
+    if (!permitted || !ram.isFree(memory)) {
       throw ram.noRoom(name(), memory, "init_size");
     }
-    return new KernelPlacement(load, load + ENTRY_64, memory);
+    return new KernelPlacement(load, entry == BootEntry.LINUX_64 ? load + ENTRY_64 : load, memory);
+  }
+
+  private void checkHigh(BootEntry entry) throws LoaderException {
+    if (entry != BootEntry.LINUX_64) {
+      throw error(
+          Reason.PROTOCOL, "entry", entry.name(), "must be LINUX_64 for a place above 4 GiB");
+    }
+    if (!loadableAbove4GiB()) {
+      throw error(
+          Reason.PROTOCOL,
+          "xloadflags",
+          xloadFlags(),
+          "must have bit 1 (XLF_CAN_BE_LOADED_ABOVE_4G) for a place above 4 GiB");
+    }
+    if (!relocatable()) {
+      throw error(Reason.PROTOCOL, "relocatable_kernel", 0, "must be 0x1 for a place above 4 GiB");
+    }
   }
 
   @Override
@@ -305,7 +363,9 @@ public final class BzImage extends KernelImage {
     if (protocolVersion() >= 0x209) {
       zeroPage.putLong(BootParamsLayout.SETUP_DATA, 0);
     }
-    zeroPage.putInt(BootParamsLayout.CODE32_START, (int) placement.load());
+    // Not for the 64-bit entry, which alone is used above 4 GiB, where the field is too small.
+    boolean high = placement.load() >= X86Layout.HOLE_END;
+    zeroPage.putInt(BootParamsLayout.CODE32_START, high ? 0 : (int) placement.load());
   }
 
   @Override

@@ -124,7 +124,7 @@ public final class CommandLine {
   }
 
   private static LoaderException error(String field, String value, String limit) {
-    return new LoaderException(
+    return LoaderException.of(
         LoaderException.Reason.COMMAND_LINE, "command line", field, value, limit);
   }
 

@@ -8,13 +8,22 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
 import org.javavmm.loader.LoaderException.Reason;
 import org.javavmm.memory.GuestMemory;
 
 /**
- * An uncompressed x86-64 kernel, {@code vmlinux}: an ELF file whose segments go to their physical
- * addresses and whose entry point is the kernel's 64-bit one, a physical address too. It is entered
- * as a {@link BzImage} is, with the zero page's address in a register.
+ * An uncompressed x86 kernel: an ELF file whose segments go to their physical addresses, of 64 or
+ * 32 bits. It has up to three entries:
+ *
+ * <ul>
+ *   <li>its ELF entry point, a physical address too. That of a Linux {@code vmlinux} is entered as
+ *       a {@link BzImage} is, in 64-bit mode or, for a 32-bit file, in protected mode;
+ *   <li>in place of that, the Multiboot entry, if the file has a Multiboot header: then this is
+ *       what is at the ELF entry point;
+ *   <li>the PVH entry, if a note says where it is (name "Xen", type 18, XEN_ELFNOTE_PHYS32_ENTRY).
+ * </ul>
  */
 public final class ElfKernel extends KernelImage {
   /** COMMAND_LINE_SIZE of Linux on x86, less the final zero. An ELF file does not say. */
@@ -36,35 +45,64 @@ public final class ElfKernel extends KernelImage {
    */
   public record Segment(MemoryRange memory, long offset, long fileSize, boolean executable) {}
 
+  private final boolean wide;
   private final long entry;
+  private final boolean entryInCode;
+  private final Optional<MultibootHeader> multiboot;
   private final List<Segment> segments;
   private final MemoryRange memory;
+  private final PvhNote pvhNote;
+  private final List<BootEntry> entries;
 
-  private ElfKernel(String name, MemorySegment image, ByteBuffer head) throws LoaderException {
+  private ElfKernel(
+      String name, MemorySegment image, ByteBuffer head, Optional<MultibootHeader> multiboot)
+      throws LoaderException {
     super(name, image);
-    checkIdentity(head);
-    this.entry = head.getLong(ElfLayout.E_ENTRY);
-    this.segments = checkedSegments(checkedProgramHeaders(head));
+    this.wide = checkIdentity(head);
+    this.entry = word(head, ElfLayout.E_ENTRY, ElfLayout.E_ENTRY);
+    this.multiboot = multiboot;
+    List<Header> headers = checkedProgramHeaders(head);
+    this.segments = checkedSegments(headers);
     this.memory =
         MemoryRange.between(segments.getFirst().memory().gpa(), segments.getLast().memory().end());
-    checkEntry();
+    this.entryInCode = isCode(entry);
+    this.pvhNote = findPvhNote(headers);
+    this.entries = findEntries();
+    if (entries.isEmpty()) {
+      throw noEntry();
+    }
   }
 
-  static ElfKernel parse(String name, MemorySegment image, ByteBuffer head) throws LoaderException {
-    return new ElfKernel(name, image, head);
+  static ElfKernel parse(
+      String name, MemorySegment image, ByteBuffer head, Optional<MultibootHeader> multiboot)
+      throws LoaderException {
+    return new ElfKernel(name, image, head, multiboot);
   }
 
-  private void checkIdentity(ByteBuffer head) throws LoaderException {
-    if (head.capacity() < ElfLayout.EHDR_SIZE) {
+  /** A program header, of whichever class the file is. */
+  private record Header(
+      int index,
+      int type,
+      int flags,
+      long offset,
+      long paddr,
+      long filesz,
+      long memsz,
+      long align) {}
+
+  /** Checks what the file is; {@return whether it is a 64-bit one} */
+  private boolean checkIdentity(ByteBuffer head) throws LoaderException {
+    int elfClass = head.capacity() <= ElfLayout.EI_CLASS ? 0 : head.get(ElfLayout.EI_CLASS);
+    int size = elfClass == ElfLayout.ELFCLASS32 ? ElfLayout.EHDR32_SIZE : ElfLayout.EHDR_SIZE;
+    if (head.capacity() < size) {
       throw error(
           Reason.TRUNCATED,
           "file",
           head.capacity() + " bytes",
-          "must be at least " + ElfLayout.EHDR_SIZE + ", an ELF header");
+          "must be at least " + size + ", an ELF header");
     }
-    int elfClass = head.get(ElfLayout.EI_CLASS);
-    if (elfClass != ElfLayout.ELFCLASS64) {
-      throw error(Reason.ARCHITECTURE, "EI_CLASS", elfClass, "must be 0x2, 64-bit");
+    if (elfClass != ElfLayout.ELFCLASS64 && elfClass != ElfLayout.ELFCLASS32) {
+      throw error(Reason.ARCHITECTURE, "EI_CLASS", elfClass, "must be 0x2, 64-bit, or 0x1, 32-bit");
     }
     int data = head.get(ElfLayout.EI_DATA);
     if (data != ElfLayout.ELFDATA2LSB) {
@@ -74,13 +112,14 @@ public final class ElfKernel extends KernelImage {
     if (version != ElfLayout.EV_CURRENT) {
       throw error(Reason.HEADER, "EI_VERSION", version, "must be 0x1");
     }
+    boolean is64Bit = elfClass == ElfLayout.ELFCLASS64;
     int machine = head.getShort(ElfLayout.E_MACHINE) & 0xffff;
-    if (machine != ElfLayout.EM_X86_64) {
+    if (machine != (is64Bit ? ElfLayout.EM_X86_64 : ElfLayout.EM_386)) {
       throw error(
           Reason.ARCHITECTURE,
           "e_machine",
           hex(machine) + " (" + ElfLayout.machine(machine) + ")",
-          "must be 0x3e (x86-64)");
+          is64Bit ? "must be 0x3e (x86-64)" : "must be 0x3 (i386) in a 32-bit file");
     }
     int type = head.getShort(ElfLayout.E_TYPE) & 0xffff;
     if (type != ElfLayout.ET_EXEC) {
@@ -90,22 +129,30 @@ public final class ElfKernel extends KernelImage {
           hex(type) + " (" + ElfLayout.type(type) + ")",
           "must be 0x2 (ET_EXEC), as a vmlinux has");
     }
+    return is64Bit;
   }
 
-  private ByteBuffer checkedProgramHeaders(ByteBuffer head) throws LoaderException {
-    int entrySize = head.getShort(ElfLayout.E_PHENTSIZE) & 0xffff;
-    if (entrySize != ElfLayout.PHDR_SIZE) {
-      throw error(Reason.HEADER, "e_phentsize", entrySize, "must be " + hex(ElfLayout.PHDR_SIZE));
+  /** {@return a field that is as wide as the file's class} */
+  private long word(ByteBuffer buffer, int offset64, int offset32) {
+    return wide ? buffer.getLong(offset64) : buffer.getInt(offset32) & 0xffff_ffffL;
+  }
+
+  private List<Header> checkedProgramHeaders(ByteBuffer head) throws LoaderException {
+    int headerSize = wide ? ElfLayout.EHDR_SIZE : ElfLayout.EHDR32_SIZE;
+    int needed = wide ? ElfLayout.PHDR_SIZE : ElfLayout.PHDR32_SIZE;
+    int entrySize = head.getShort(wide ? ElfLayout.E_PHENTSIZE : ElfLayout.E_PHENTSIZE_32) & 0xffff;
+    if (entrySize != needed) {
+      throw error(Reason.HEADER, "e_phentsize", entrySize, "must be " + hex(needed));
     }
-    int count = head.getShort(ElfLayout.E_PHNUM) & 0xffff;
+    int count = head.getShort(wide ? ElfLayout.E_PHNUM : ElfLayout.E_PHNUM_32) & 0xffff;
     if (count == 0 || count == ElfLayout.PN_XNUM) {
       throw error(Reason.HEADER, "e_phnum", count, "must be from 0x1 to 0xfffe");
     }
-    long offset = head.getLong(ElfLayout.E_PHOFF);
-    if (Long.compareUnsigned(offset, ElfLayout.EHDR_SIZE) < 0) {
-      throw error(Reason.HEADER, "e_phoff", offset, "must be at least " + hex(ElfLayout.EHDR_SIZE));
+    long offset = word(head, ElfLayout.E_PHOFF, ElfLayout.E_PHOFF_32);
+    if (Long.compareUnsigned(offset, headerSize) < 0) {
+      throw error(Reason.HEADER, "e_phoff", offset, "must be at least " + hex(headerSize));
     }
-    long size = (long) count * ElfLayout.PHDR_SIZE;
+    long size = (long) count * entrySize;
     if (!inFile(offset, size)) {
       throw error(
           Reason.TRUNCATED,
@@ -119,7 +166,22 @@ public final class ElfKernel extends KernelImage {
               + fileSize()
               + " bytes");
     }
-    return copy(image(), offset, size);
+    ByteBuffer table = copy(image(), offset, size);
+    List<Header> headers = new ArrayList<>(count);
+    for (int i = 0; i < count; i++) {
+      ByteBuffer header = table.slice(i * entrySize, entrySize).order(table.order());
+      headers.add(
+          new Header(
+              i,
+              header.getInt(ElfLayout.P_TYPE),
+              header.getInt(wide ? ElfLayout.P_FLAGS : ElfLayout.P_FLAGS_32),
+              word(header, ElfLayout.P_OFFSET, ElfLayout.P_OFFSET_32),
+              word(header, ElfLayout.P_PADDR, ElfLayout.P_PADDR_32),
+              word(header, ElfLayout.P_FILESZ, ElfLayout.P_FILESZ_32),
+              word(header, ElfLayout.P_MEMSZ, ElfLayout.P_MEMSZ_32),
+              word(header, ElfLayout.P_ALIGN, ElfLayout.P_ALIGN_32)));
+    }
+    return headers;
   }
 
   private boolean inFile(long offset, long size) {
@@ -127,20 +189,18 @@ public final class ElfKernel extends KernelImage {
         && Long.compareUnsigned(size, fileSize() - offset) <= 0;
   }
 
-  private List<Segment> checkedSegments(ByteBuffer headers) throws LoaderException {
+  private List<Segment> checkedSegments(List<Header> headers) throws LoaderException {
     List<Segment> found = new ArrayList<>();
-    for (int i = 0; i < headers.capacity() / ElfLayout.PHDR_SIZE; i++) {
-      int header = i * ElfLayout.PHDR_SIZE;
-      int type = headers.getInt(header + ElfLayout.P_TYPE);
-      if (type == ElfLayout.PT_INTERP) {
+    for (Header header : headers) {
+      if (header.type() == ElfLayout.PT_INTERP) {
         throw error(
             Reason.FORMAT,
-            "p_type[" + i + "]",
-            type,
+            "p_type[" + header.index() + "]",
+            header.type(),
             "must not be PT_INTERP: a program for an operating system, not a kernel");
       }
-      if (type == ElfLayout.PT_LOAD && headers.getLong(header + ElfLayout.P_MEMSZ) != 0) {
-        found.add(checkedSegment(headers, header, i));
+      if (header.type() == ElfLayout.PT_LOAD && header.memsz() != 0) {
+        found.add(checkedSegment(header));
       }
     }
     if (found.isEmpty()) {
@@ -159,9 +219,10 @@ public final class ElfKernel extends KernelImage {
     return List.copyOf(found);
   }
 
-  private Segment checkedSegment(ByteBuffer headers, int header, int index) throws LoaderException {
-    long fileSize = headers.getLong(header + ElfLayout.P_FILESZ);
-    long memorySize = headers.getLong(header + ElfLayout.P_MEMSZ);
+  private Segment checkedSegment(Header header) throws LoaderException {
+    int index = header.index();
+    long fileSize = header.filesz();
+    long memorySize = header.memsz();
     if (Long.compareUnsigned(fileSize, memorySize) > 0) {
       throw error(
           Reason.HEADER,
@@ -169,7 +230,7 @@ public final class ElfKernel extends KernelImage {
           fileSize,
           "must be at most p_memsz, " + hex(memorySize));
     }
-    long offset = headers.getLong(header + ElfLayout.P_OFFSET);
+    long offset = header.offset();
     if (!inFile(offset, fileSize)) {
       throw error(
           Reason.TRUNCATED,
@@ -182,7 +243,7 @@ public final class ElfKernel extends KernelImage {
               + " bytes must end within the file's "
               + fileSize());
     }
-    long gpa = headers.getLong(header + ElfLayout.P_PADDR);
+    long gpa = header.paddr();
     if (Long.compareUnsigned(gpa, X86Layout.HIGH_MEMORY_START) < 0
         || Long.compareUnsigned(gpa, X86Layout.HOLE_END) >= 0) {
       throw error(
@@ -201,25 +262,99 @@ public final class ElfKernel extends KernelImage {
           memorySize,
           "must be at most " + hex(X86Layout.HOLE_END - gpa) + ", to end by 4 GiB");
     }
-    boolean executable = (headers.getInt(header + ElfLayout.P_FLAGS) & ElfLayout.PF_X) != 0;
+    boolean executable = (header.flags() & ElfLayout.PF_X) != 0;
     return new Segment(new MemoryRange(gpa, memorySize), offset, fileSize, executable);
   }
 
-  /** The entry point must be code that came from the file, not zeros behind it. */
-  private void checkEntry() throws LoaderException {
+  /** An entry point must be code that came from the file, not zeros behind it. */
+  private boolean isCode(long address) {
     for (Segment segment : segments) {
-      long offset = entry - segment.memory().gpa();
+      long offset = address - segment.memory().gpa();
       if (segment.executable() && Long.compareUnsigned(offset, segment.fileSize()) < 0) {
-        return;
+        return true;
       }
     }
-    throw error(
+    return false;
+  }
+
+  private PvhNote findPvhNote(List<Header> headers) {
+    PvhNote.Search search = new PvhNote.Search(this, image());
+    for (Header header : headers) {
+      if (header.type() == ElfLayout.PT_NOTE) {
+        search.segment(header.index(), header.offset(), header.filesz(), header.align());
+      }
+    }
+    return search.result();
+  }
+
+  private List<BootEntry> findEntries() {
+    List<BootEntry> found = new ArrayList<>();
+    boolean pvh = pvhNote.address().isPresent() && isCode(pvhNote.address().getAsLong());
+    BootEntry atEntry =
+        multiboot.isPresent()
+            ? BootEntry.MULTIBOOT
+            : wide ? BootEntry.LINUX_64 : BootEntry.LINUX_32;
+    if (entryInCode) {
+      found.add(atEntry);
+    }
+    if (pvh) {
+      // A 32-bit kernel with a PVH note need not be Linux.
+      found.add(atEntry == BootEntry.LINUX_32 ? 0 : found.size(), BootEntry.PVH);
+    }
+    return List.copyOf(found);
+  }
+
+  private LoaderException noEntry() {
+    return error(
         Reason.HEADER, "e_entry", entry, "must be a physical address in an executable segment");
   }
 
-  /** {@return the physical address of the 64-bit entry point} */
+  /** The file may have a note of the entry, and yet no entry. */
+  @Override
+  LoaderException lacks(BootEntry wanted) {
+    if (wanted == BootEntry.PVH) {
+      if (pvhNote.error().isPresent()) {
+        LoaderException e = pvhNote.error().get();
+        return error(e.reason(), e.field(), e.value(), e.limit());
+      }
+      if (pvhNote.address().isPresent()) {
+        return error(
+            Reason.HEADER,
+            "PVH entry",
+            pvhNote.address().getAsLong(),
+            "must be a physical address in an executable segment");
+      }
+    }
+    BootEntry atEntry = multiboot.isPresent() ? BootEntry.MULTIBOOT : BootEntry.LINUX_64;
+    return wanted == atEntry && wide && !entryInCode ? noEntry() : super.lacks(wanted);
+  }
+
+  /** {@return the physical address of the ELF entry point, e_entry} */
   public long entry() {
     return entry;
+  }
+
+  /** {@return the physical address of the PVH entry point, if a note says it} */
+  public OptionalLong pvhEntry() {
+    return entries.contains(BootEntry.PVH) ? pvhNote.address() : OptionalLong.empty();
+  }
+
+  /** {@return whether this is a 64-bit ELF file} */
+  public boolean is64Bit() {
+    return wide;
+  }
+
+  /**
+   * {@return whether a Multiboot header asks for a video mode; the kernel gets the framebuffer of
+   * the plan, if there is one, and the Multiboot information says whether there is}
+   */
+  public boolean requestsVideoMode() {
+    return multiboot.isPresent() && multiboot.get().requestsVideoMode();
+  }
+
+  @Override
+  public List<BootEntry> entries() {
+    return entries;
   }
 
   /** {@return the segments that are loaded, by ascending address} */
@@ -238,12 +373,24 @@ public final class ElfKernel extends KernelImage {
   }
 
   @Override
-  KernelPlacement place(RamMap ram) throws LoaderException {
+  long initrdAddressMax(BootEntry wanted) {
+    return wanted == BootEntry.MULTIBOOT ? X86Layout.HOLE_END - 1 : INITRD_ADDRESS_MAX;
+  }
+
+  @Override
+  long commandLineLimit(BootEntry wanted) {
+    return wanted == BootEntry.MULTIBOOT ? X86Layout.COMMAND_LINE_MAX : COMMAND_LINE_LIMIT;
+  }
+
+  @Override
+  KernelPlacement place(BootEntry wanted, RamMap ram, boolean high) throws LoaderException {
+    checkNotHigh(high);
     // Gaps between the segments belong to the kernel as well.
     if (!ram.isFree(memory)) {
       throw ram.noRoom(name(), memory, "PT_LOAD segments");
     }
-    return new KernelPlacement(memory.gpa(), entry, memory);
+    long address = wanted == BootEntry.PVH ? pvhNote.address().orElseThrow() : entry;
+    return new KernelPlacement(memory.gpa(), address, memory);
   }
 
   @Override
@@ -263,11 +410,16 @@ public final class ElfKernel extends KernelImage {
     zeroPage.putInt(BootParamsLayout.INITRD_ADDR_MAX, (int) INITRD_ADDRESS_MAX);
     zeroPage.putInt(BootParamsLayout.KERNEL_ALIGNMENT, KERNEL_ALIGNMENT);
     zeroPage.putInt(BootParamsLayout.CMDLINE_SIZE, (int) COMMAND_LINE_LIMIT);
-    zeroPage.putShort(BootParamsLayout.XLOADFLAGS, (short) BootParamsLayout.XLF_KERNEL_64);
+    int xloadflags = wide ? BootParamsLayout.XLF_KERNEL_64 : 0;
+    zeroPage.putShort(BootParamsLayout.XLOADFLAGS, (short) xloadflags);
   }
 
   @Override
   public String toString() {
-    return name() + ": ELF vmlinux, entry " + hex(entry) + ", " + memory;
+    return name()
+        + (wide ? ": ELF vmlinux, entry " : ": 32-bit ELF kernel, entry ")
+        + hex(entry)
+        + ", "
+        + memory;
   }
 }

@@ -46,15 +46,12 @@ final class ImageFile {
   }
 
   private static LoaderException notAFile(String name, String what) {
-    return new LoaderException(
+    return LoaderException.of(
         LoaderException.Reason.FILE, name, "file", what, "must be a regular file");
   }
 
   private static LoaderException because(
       String name, String value, String limit, IOException cause) {
-    LoaderException exception =
-        new LoaderException(LoaderException.Reason.FILE, name, "file", value, limit);
-    exception.initCause(cause);
-    return exception;
+    return LoaderException.of(LoaderException.Reason.FILE, name, "file", value, limit, cause);
   }
 }

@@ -113,7 +113,7 @@ public final class InitramfsWriter {
     try (InputStream in = Files.newInputStream(source)) {
       long size = Files.size(source);
       if (size > FILE_SIZE_MAX) {
-        throw new LoaderException(
+        throw LoaderException.of(
             LoaderException.Reason.FILE,
             source.toString(),
             "size",

@@ -61,7 +61,7 @@ public final class Initrd {
    */
   public static Initrd of(String name, MemorySegment bytes) throws LoaderException {
     if (bytes.byteSize() == 0) {
-      throw new LoaderException(
+      throw LoaderException.of(
           LoaderException.Reason.INITRD, name, "size", "0 bytes", "must be at least 1");
     }
     return new Initrd(List.of(new Part(name, bytes.asReadOnly())));

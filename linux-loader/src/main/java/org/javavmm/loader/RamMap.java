@@ -6,11 +6,8 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.OptionalLong;
 
-/** The memory between 1 MiB and 4 GiB in which a kernel and an initrd look for their place. */
+/** The memory above 1 MiB in which a kernel and an initrd look for their place. */
 final class RamMap {
-  private static final MemoryRange WINDOW =
-      MemoryRange.between(X86Layout.HIGH_MEMORY_START, X86Layout.HOLE_END);
-
   private final long totalSize;
 
   /** By ascending address, never adjacent. */
@@ -22,11 +19,11 @@ final class RamMap {
     List<MemoryRange> sorted = new ArrayList<>(ram);
     sorted.sort(Comparator.comparingLong(MemoryRange::gpa));
     for (MemoryRange range : sorted) {
-      if (!range.overlaps(WINDOW)) {
+      long gpa = Math.max(range.gpa(), X86Layout.HIGH_MEMORY_START);
+      long end = range.end();
+      if (end <= gpa) {
         continue;
       }
-      long gpa = Math.max(range.gpa(), WINDOW.gpa());
-      long end = Math.min(range.end(), WINDOW.end());
       if (!free.isEmpty() && free.getLast().end() == gpa) {
         gpa = free.removeLast().gpa();
       }
@@ -62,11 +59,14 @@ final class RamMap {
     return free.stream().anyMatch(range -> range.contains(wanted));
   }
 
-  /** {@return the lowest aligned address, at or above another, from which so much is free} */
-  OptionalLong lowest(long from, long size, long alignment) {
+  /**
+   * {@return the lowest aligned address, at or above another, from which so much is free and ends
+   * by the limit}
+   */
+  OptionalLong lowest(long from, long endLimit, long size, long alignment) {
     for (MemoryRange range : free) {
       long gpa = alignUp(Math.max(range.gpa(), from), alignment);
-      if (gpa + size <= range.end()) {
+      if (gpa + size <= Math.min(range.end(), endLimit)) {
         return OptionalLong.of(gpa);
       }
     }
@@ -101,7 +101,7 @@ final class RamMap {
   /** {@return the error for a kernel that finds no place} */
   LoaderException noRoom(String kernel, MemoryRange wanted, String why) {
     String takes = "the kernel takes " + wanted + " (" + why + ")";
-    return new LoaderException(
+    return LoaderException.of(
         LoaderException.Reason.MEMORY,
         kernel,
         "memory",

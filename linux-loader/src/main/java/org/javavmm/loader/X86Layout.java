@@ -18,7 +18,7 @@ public final class X86Layout {
   /** The interrupt descriptor table, empty at boot. */
   public static final long IDT = 0x520;
 
-  /** The zero page: {@code struct boot_params}, 4096 bytes. */
+  /** The zero page: {@code struct boot_params}, 4096 bytes; or what a kernel gets in its place. */
   public static final long ZERO_PAGE = 0x7000;
 
   /** The initial stack pointer; the stack grows down from here to the zero page's end. */
@@ -33,7 +33,7 @@ public final class X86Layout {
   /** The first page directory of the identity map; the next ones follow, 4096 bytes each. */
   public static final long PD = 0xb000;
 
-  /** The command line, up to {@link #EBDA_START}. */
+  /** The command line, and behind it other boot data, up to {@link #EBDA_START}. */
   public static final long COMMAND_LINE = 0x20000;
 
   /** The end of conventional memory; from here to 1 MiB all is reserved. */
@@ -53,6 +53,9 @@ public final class X86Layout {
 
   /** The end of the hole: memory goes on at 4 GiB. */
   public static final long HOLE_END = 0x1_0000_0000L;
+
+  /** The longest command line that there is room for, in bytes without the final zero. */
+  static final long COMMAND_LINE_MAX = EBDA_START - COMMAND_LINE - 1;
 
   private X86Layout() {}
 

@@ -21,7 +21,8 @@ class BzImageTest {
 
   private void refusesToPlace(Reason reason, String message) throws LoaderException {
     KernelImage kernel = TestKernels.parse(image);
-    BootPlan.Builder builder = BootPlan.builder(kernel).ram(TestKernels.ram(4 << 20));
+    BootPlan.Builder builder =
+        BootPlan.builder(kernel).ram(TestKernels.ram(4 << 20)).entry(BootEntry.LINUX_64);
     LoaderException e = assertThrows(LoaderException.class, builder::build);
     assertEquals("kernel: " + message, e.getMessage());
     assertEquals(reason, e.reason());
@@ -193,18 +194,16 @@ class BzImageTest {
   @Test
   void refusesKernelWithout64BitEntry() throws Exception {
     image.putShort(0x236, (short) 0x7e);
-    refusesToPlace(
-        Reason.PROTOCOL,
-        "xloadflags is 0x7e, must have bit 0 (XLF_KERNEL_64): the kernel has no 64-bit entry point");
+    String message = "entry is LINUX_64, must be LINUX_32: the kernel has no other";
+    refusesToPlace(Reason.PROTOCOL, message);
     image.putShort(0x206, (short) 0x20b); // the field is not there yet
     image.putShort(0x236, (short) 1);
-    refusesToPlace(
-        Reason.PROTOCOL,
-        "xloadflags is 0x0, must have bit 0 (XLF_KERNEL_64): the kernel has no 64-bit entry point");
+    refusesToPlace(Reason.PROTOCOL, message);
   }
 
   @Test
   void refusesPreferredAddressBelow1MibOrAbove4Gib() throws Exception {
+    image.putShort(0x236, (short) 1); // cannot lie above 4 GiB
     image.putLong(0x258, 0xff000);
     refusesToPlace(
         Reason.HEADER, "pref_address is 0xff000, must be from 0x100000 and below 0x100000000");

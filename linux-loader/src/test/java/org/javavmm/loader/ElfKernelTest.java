@@ -58,9 +58,14 @@ class ElfKernelTest {
   }
 
   @Test
-  void refuses32Bit() {
+  void refusesOtherWidths() {
+    image.put(4, (byte) 3);
+    refuses(Reason.ARCHITECTURE, "EI_CLASS is 0x3, must be 0x2, 64-bit, or 0x1, 32-bit");
     image.put(4, (byte) 1);
-    refuses(Reason.ARCHITECTURE, "EI_CLASS is 0x1, must be 0x2, 64-bit");
+    refuses(Reason.ARCHITECTURE, "e_machine is 0x3e (x86-64), must be 0x3 (i386) in a 32-bit file");
+    image.put(4, (byte) 2);
+    image.putShort(18, (short) 3);
+    refuses(Reason.ARCHITECTURE, "e_machine is 0x3 (i386), must be 0x3e (x86-64)");
   }
 
   @Test

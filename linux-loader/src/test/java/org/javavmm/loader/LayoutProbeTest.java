@@ -31,6 +31,13 @@ class LayoutProbeTest {
     Map<String, String> c = new LinkedHashMap<>();
     c.put("SIZE", "sizeof(struct boot_params)");
     c.put("E820_ENTRY_SIZE", "sizeof(struct boot_e820_entry)");
+    for (String field :
+        List.of(
+            "orig_video_isVGA", "lfb_width", "lfb_height", "lfb_depth", "lfb_base", "lfb_size")) {
+      offsets(c, "boot_params", "screen_info.", field);
+    }
+    offsets(c, "boot_params", "screen_info.", "lfb_linelength", "red_size", "pages");
+    offsets(c, "boot_params", "screen_info.", "capabilities", "ext_lfb_base");
     offsets(c, "boot_params", "", "acpi_rsdp_addr", "ext_ramdisk_image", "ext_ramdisk_size");
     offsets(c, "boot_params", "", "ext_cmd_line_ptr", "e820_entries", "sentinel", "hdr");
     offsets(c, "boot_params", "", "edd_mbr_sig_buffer", "e820_table");
@@ -42,9 +49,21 @@ class LayoutProbeTest {
     offsets(c, "boot_params", "hdr.", "relocatable_kernel", "xloadflags", "cmdline_size");
     offsets(c, "boot_params", "hdr.", "payload_offset", "payload_length", "setup_data");
     offsets(c, "boot_params", "hdr.", "pref_address", "init_size");
-    for (String name : List.of("E820_MAX_ENTRIES_ZEROPAGE", "LOADED_HIGH", "XLF_KERNEL_64")) {
+    for (String name :
+        List.of(
+            "E820_MAX_ENTRIES_ZEROPAGE",
+            "LOADED_HIGH",
+            "XLF_KERNEL_64",
+            "XLF_CAN_BE_LOADED_ABOVE_4G",
+            "VIDEO_TYPE_EFI",
+            "VIDEO_CAPABILITY_64BIT_BASE",
+            "SETUP_E820_EXT",
+            "SETUP_DTB",
+            "SETUP_ENUM_MAX",
+            "SETUP_RNG_SEED")) {
       c.put(name, name);
     }
+    c.put("SETUP_DATA_SIZE", "sizeof(struct setup_data)");
     // In no header: the protocol's text alone.
     c.put("BOOT_FLAG_MAGIC", "0xaa55");
     c.put("HEADER_MAGIC", "'H' | 'd' << 8 | 'r' << 16 | 'S' << 24");
@@ -60,20 +79,34 @@ class LayoutProbeTest {
     offsets(c, "elf64_hdr", "", "e_type", "e_machine", "e_entry", "e_phoff", "e_phentsize");
     offsets(c, "elf64_hdr", "", "e_phnum");
     offsets(c, "elf64_phdr", "", "p_type", "p_flags", "p_offset", "p_paddr", "p_filesz");
-    offsets(c, "elf64_phdr", "", "p_memsz");
+    offsets(c, "elf64_phdr", "", "p_memsz", "p_align");
+    c.put("EHDR32_SIZE", "sizeof(struct elf32_hdr)");
+    c.put("PHDR32_SIZE", "sizeof(struct elf32_phdr)");
+    c.put("NHDR_SIZE", "sizeof(struct elf64_note)");
+    offsets(c, "elf64_note", "", "n_namesz", "n_descsz", "n_type");
+    for (String field : List.of("e_phoff", "e_phentsize", "e_phnum")) {
+      c.put(field.toUpperCase(Locale.ROOT) + "_32", "offsetof(struct elf32_hdr, " + field + ")");
+    }
+    for (String field :
+        List.of("p_offset", "p_paddr", "p_filesz", "p_memsz", "p_flags", "p_align")) {
+      c.put(field.toUpperCase(Locale.ROOT) + "_32", "offsetof(struct elf32_phdr, " + field + ")");
+    }
     for (String name :
         List.of(
             "EI_CLASS",
             "EI_DATA",
             "EI_VERSION",
+            "ELFCLASS32",
             "ELFCLASS64",
             "ELFDATA2LSB",
             "EV_CURRENT",
             "ET_EXEC",
+            "EM_386",
             "EM_X86_64",
             "PN_XNUM",
             "PT_LOAD",
             "PT_INTERP",
+            "PT_NOTE",
             "PF_X")) {
       c.put(name, name);
     }

@@ -149,7 +149,9 @@ class LoaderPropertyTest {
   private static Optional<BootPlan> load(byte[] file, int initrdSize) {
     try {
       BootPlan.Builder builder =
-          BootPlan.builder(TestKernels.parse(ByteBuffer.wrap(file))).ram(TestKernels.ram(SIZE));
+          BootPlan.builder(TestKernels.parse(ByteBuffer.wrap(file)))
+              .ram(TestKernels.ram(SIZE))
+              .entry(BootEntry.LINUX_64);
       if (initrdSize > 0) {
         builder.initrd(TestKernels.initrd(TestKernels.noise(initrdSize)));
       }

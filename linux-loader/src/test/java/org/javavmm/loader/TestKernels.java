@@ -88,6 +88,100 @@ final class TestKernels {
     image.putLong(at + 48, 0x1000);
   }
 
+  /** Where the notes of the kernels below begin in the file. */
+  static final int NOTES = 0x2400;
+
+  /** A vmlinux with an empty segment of notes, for {@link #note}. */
+  static ByteBuffer elfWithNotes(int alignment) {
+    ByteBuffer plain = elf();
+    ByteBuffer image = little(NOTES + 0x400);
+    image.put(0, plain, 0, plain.capacity());
+    programHeader(image, 2, 4, 4, NOTES, 0, 0, 0);
+    image.putLong(64 + 2 * 56 + 48, alignment);
+    return image;
+  }
+
+  /** The same as a 32-bit file. */
+  static ByteBuffer elf32WithNotes(int alignment) {
+    ByteBuffer wide = elfWithNotes(alignment);
+    ByteBuffer image = little(wide.capacity());
+    image.put(0x1000, wide, 0x1000, wide.capacity() - 0x1000);
+    image.put(0, new byte[] {0x7f, 'E', 'L', 'F', 1, 1, 1});
+    image.putShort(16, (short) 2); // e_type
+    image.putShort(18, (short) 3); // e_machine
+    image.putInt(20, 1); // e_version
+    image.putInt(24, 0x100040); // e_entry
+    image.putInt(28, 52); // e_phoff
+    image.putShort(40, (short) 52); // e_ehsize
+    image.putShort(42, (short) 32); // e_phentsize
+    image.putShort(44, (short) 3); // e_phnum
+    for (int i = 0; i < 3; i++) {
+      int from = 64 + 56 * i;
+      int at = 52 + 32 * i;
+      image.putInt(at, wide.getInt(from)); // p_type
+      image.putInt(at + 4, (int) wide.getLong(from + 8)); // p_offset
+      image.putInt(at + 8, (int) wide.getLong(from + 24)); // p_vaddr
+      image.putInt(at + 12, (int) wide.getLong(from + 24)); // p_paddr
+      image.putInt(at + 16, (int) wide.getLong(from + 32)); // p_filesz
+      image.putInt(at + 20, (int) wide.getLong(from + 40)); // p_memsz
+      image.putInt(at + 24, wide.getInt(from + 4)); // p_flags
+      image.putInt(at + 28, (int) wide.getLong(from + 48)); // p_align
+    }
+    return image;
+  }
+
+  /** A file that is nothing but a Multiboot kernel: 4 KiB for 1 MiB, its header at 0x40. */
+  static ByteBuffer multiboot() {
+    ByteBuffer image = little(4096);
+    for (int i = 0; i < image.capacity(); i++) {
+      image.put(i, (byte) (i * 13 + 5));
+    }
+    multibootHeader(image, 0x40, 0x10003);
+    image.putInt(0x40 + 12, 0x100040); // header_addr
+    image.putInt(0x40 + 16, 0x100000); // load_addr
+    image.putInt(0x40 + 20, 0); // load_end_addr
+    image.putInt(0x40 + 24, 0); // bss_end_addr
+    image.putInt(0x40 + 28, 0x100070); // entry_addr
+    return image;
+  }
+
+  static void multibootHeader(ByteBuffer image, int at, int flags) {
+    image.putInt(at, 0x1badb002).putInt(at + 4, flags).putInt(at + 8, -(0x1badb002 + flags));
+  }
+
+  /** The size of the segment of notes. */
+  static int noteEnd(ByteBuffer image) {
+    return image.get(4) == 2
+        ? (int) image.getLong(64 + 2 * 56 + 32)
+        : image.getInt(52 + 2 * 32 + 16);
+  }
+
+  /** Appends a note to the segment of notes. */
+  static void note(ByteBuffer image, int alignment, String name, int type, byte[] desc) {
+    int pad = alignment == 8 ? 8 : 4;
+    int at = (noteEnd(image) + pad - 1) & -pad;
+    byte[] bytes = (name + "\0").getBytes(StandardCharsets.US_ASCII);
+    image.putInt(NOTES + at, bytes.length).putInt(NOTES + at + 4, desc.length);
+    image.putInt(NOTES + at + 8, type);
+    image.put(NOTES + at + 12, bytes);
+    int end = (at + 12 + bytes.length + pad - 1) & -pad;
+    image.put(NOTES + end, desc);
+    if (image.get(4) == 2) {
+      image.putLong(64 + 2 * 56 + 32, end + desc.length);
+    } else {
+      image.putInt(52 + 2 * 32 + 16, end + desc.length);
+    }
+  }
+
+  /** A little-endian number. */
+  static byte[] number(long value, int size) {
+    byte[] bytes = new byte[size];
+    for (int i = 0; i < size; i++) {
+      bytes[i] = (byte) (value >> (8 * i));
+    }
+    return bytes;
+  }
+
   static ByteBuffer little(int size) {
     return ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
   }

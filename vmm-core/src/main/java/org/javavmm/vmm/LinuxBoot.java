@@ -31,6 +31,7 @@ import org.javavmm.arch.Topology;
 import org.javavmm.device.AddressRange;
 import org.javavmm.device.InterruptLine;
 import org.javavmm.kvm.KvmException;
+import org.javavmm.loader.BootEntry;
 import org.javavmm.loader.BootPlan;
 import org.javavmm.loader.LoaderException;
 import org.javavmm.loader.MemoryRange;
@@ -207,10 +208,15 @@ public final class LinuxBoot {
    * @param tables the tables that describe it
    * @throws KvmException if KVM refuses the registers
    * @throws LoaderException if a file of the plan was cut short meanwhile
-   * @throws IllegalArgumentException if the tables do not fit below 1 MiB
+   * @throws IllegalArgumentException if the plan is not for the 64-bit entry, or if the tables do
+   *     not fit below 1 MiB
    */
   public static void prepare(Vmm vmm, BootPlan plan, AcpiTables tables)
       throws KvmException, LoaderException {
+    if (plan.bootEntry() != BootEntry.LINUX_64) {
+      throw new IllegalArgumentException(
+          "plan for the entry " + plan.bootEntry() + ": must be for LINUX_64");
+    }
     PlacedTables placed =
         tables.place(X86Layout.ACPI_START, X86Layout.ACPI_END - X86Layout.ACPI_START);
     plan.writeTo(vmm.memory(), placed.rsdpAddress());
