@@ -3,6 +3,7 @@ package org.javavmm.examples;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
@@ -43,6 +44,10 @@ final class Document {
   Document put(String key, boolean value) {
     fields.add(new Field(key, value, value ? "yes" : "no"));
     return this;
+  }
+
+  Document put(String key, Optional<Boolean> value) {
+    return value.isPresent() ? put(key, value.get().booleanValue()) : put(key, (String) null);
   }
 
   Document put(String key, @Nullable Document value) {

@@ -169,7 +169,7 @@ final class InspectCommand {
         .size("kernel_size", header.kernelSize())
         .size("init_size", header.initSize())
         .hex("load_address", header.prefAddress())
-        .put("relocatable", header.relocatable().map(r -> r ? "yes" : "no").orElse(null))
+        .put("relocatable", header.relocatable())
         .hex("alignment", header.kernelAlignment())
         .hex("min_alignment", header.minAlignment())
         .hex("loadflags", header.loadFlags())

@@ -199,7 +199,8 @@ final class ElfInspection {
   /** {@return the ELF entry point of an x86 kernel, and those that notes tell of} */
   List<ImageReport.Entry> entries() {
     List<ImageReport.Entry> all = new ArrayList<>();
-    if (machine() == ElfLayout.EM_X86_64 && wide && entry() != 0) {
+    boolean fixed = (header.getShort(ElfLayout.E_TYPE) & 0xffff) == ElfLayout.ET_EXEC;
+    if (machine() == ElfLayout.EM_X86_64 && wide && fixed && entry() != 0) {
       all.add(new ImageReport.Entry(ImageReport.EntryKind.LINUX_64, entry()));
     }
     all.addAll(entries);
