@@ -7,10 +7,13 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Optional;
+import org.javavmm.arch.CpuFeatureException;
 import org.javavmm.lab.DebianPackages;
 import org.javavmm.lab.KernelPackage;
 import org.javavmm.loader.BootEntry;
+import org.javavmm.loader.BootEntry;
 import org.javavmm.loader.BootPlan;
+import org.javavmm.loader.BzImage;
 import org.javavmm.loader.CommandLine;
 import org.javavmm.loader.Initrd;
 import org.javavmm.loader.KernelImage;
@@ -26,11 +29,6 @@ import picocli.CommandLine.Model.CommandSpec;
  * starts {@link LinuxVmm}.
  */
 final class LinuxCommand {
-  private static final long DEFAULT_MEMORY = 512L << 20;
-  private static final long MIN_MEMORY = 1L << 20;
-  private static final long MAX_MEMORY = 4L << 40;
-  private static final int MAX_CPUS = 254;
-
   /** COMMAND_LINE_SIZE of x86, without the final zero. */
   private static final long DEBIAN_COMMAND_LINE = 2047;
 
@@ -58,8 +56,17 @@ final class LinuxCommand {
             .addOption(
                 Options.value(
                     "--cmdline", "TEXT", "parameters for the kernel, after those of the monitor"))
-            .addOption(Options.value("--memory", "SIZE", "the guest's memory, by default 512M"))
-            .addOption(Options.value("--cpus", "N", "the guest's CPUs, by default 1"))
+            .addOption(
+                Options.value(
+                    "--entry",
+                    "ENTRY",
+                    "how the kernel is entered: linux64, linux32, pvh or multiboot; by default the"
+                        + " first of these that it has"))
+            .addOption(
+                Options.flag(
+                    "--decompress",
+                    "decompress a bzImage on the host and enter the ELF kernel in it, as --entry"
+                        + " pvh does in any case"))
             .addOption(
                 Options.value(
                     "--command",
@@ -78,6 +85,7 @@ final class LinuxCommand {
                     "text|json",
                     "print at the end, on the standard error output, when the boot came how far"))
             .addOption(Options.kvmOption());
+    Hardware.addTo(spec);
     GuestDevices.addTo(spec);
     return spec;
   }
@@ -91,8 +99,8 @@ final class LinuxCommand {
     BootTimeline timeline = BootTimeline.ofProcess();
     timeline.mark(BootTimeline.Mark.JVM);
     // All that the user gave, before anything is fetched, built or started.
-    final long memory = options.size("--memory", DEFAULT_MEMORY, MIN_MEMORY, MAX_MEMORY);
-    final int cpus = options.number("--cpus", 1, 1, MAX_CPUS);
+    final Hardware hardware = Hardware.of(options);
+    final Entry entry = Entry.of(options);
     final KvmChoice kvm = options.kvm();
     final Optional<String> command = options.get("--command");
     if (command.isPresent() && command.get().isBlank()) {
@@ -100,16 +108,17 @@ final class LinuxCommand {
     }
     final Timing timing = Timing.parse(options.get("--timing"));
     final boolean reboot = command.isEmpty() && !options.has("--no-reboot");
-    CommandLine cmdline = cmdline(options, reboot, timing);
+    CommandLine cmdline = cmdline(options, hardware, reboot, timing);
     Optional<String> kernelGiven = options.get("--kernel");
     final String debianName = debianName(kernelGiven);
     Optional<String> kernelFile = kernelGiven.filter(name -> !name.startsWith(DEBIAN));
     Optional<String> initrdFile = options.get("--initrd");
-    KernelImage kernel = kernelFile.isPresent() ? KernelImage.read(path(kernelFile.get())) : null;
+    KernelImage kernel =
+        kernelFile.isPresent() ? entry.prepare(KernelImage.read(path(kernelFile.get()))) : null;
     Initrd initrd = initrdFile.isPresent() ? Initrd.read(path(initrdFile.get())) : null;
     if (kernel != null) {
       // Most of what can be wrong shows without our own initramfs.
-      var _ = plan(memory, kernel, initrd, cmdline);
+      var _ = plan(hardware, kernel, entry, initrd, cmdline);
     } else {
       cmdline.checkLength(DEBIAN_COMMAND_LINE);
     }
@@ -117,14 +126,14 @@ final class LinuxCommand {
     DebianPackages packages = DebianPackages.ofUser(new Progress("vmm"));
     boolean lab = KvmSelection.useLab(kvm, packages.directory(), err);
     if (lab) {
-      LabRun.checkHost(memory);
+      LabRun.checkHost(hardware.memory());
     } else {
-      Vmm.builder().memory(memory).cpus(cpus).checkHost();
+      checkHost(hardware);
     }
     if (kernel == null || initrd == null || command.isPresent()) {
       KernelPackage debian = packages.kernel(debianName);
       if (kernel == null) {
-        kernel = KernelImage.read(debian.vmlinuz());
+        kernel = entry.prepare(KernelImage.read(debian.vmlinuz()));
       }
       if (initrd == null || command.isPresent()) {
         Initrd own = Initrd.read(GuestInitramfs.build(packages, debian, initrd == null));
@@ -135,13 +144,13 @@ final class LinuxCommand {
         initrd = initrd.join(Initrd.of("--command", MemorySegment.ofArray(archive)));
       }
     }
-    BootPlan plan = plan(memory, kernel, initrd, cmdline);
+    BootPlan plan = plan(hardware, kernel, entry, initrd, cmdline);
 
     if (lab) {
-      return LabRun.ofThisProcess(options.verbose()).forGuest(memory, cpus).run();
+      return LabRun.ofThisProcess(options.verbose()).forGuest(hardware.memory(), hardware.cpus()).run();
     }
     timeline.mark(BootTimeline.Mark.INPUTS);
-    LinuxVmm.Machine machine = new LinuxVmm.Machine(memory, cpus, plan, devices, reboot, timing);
+    LinuxVmm.Machine machine = new LinuxVmm.Machine(hardware, plan, devices, reboot, timing);
     LinuxVmm vmm = new LinuxVmm(machine, timeline, options.verbose(), err);
     return command.isPresent() ? vmm.runCommand() : vmm.runConsole();
   }
@@ -162,13 +171,22 @@ final class LinuxCommand {
     return name;
   }
 
-  private static CommandLine cmdline(Options options, boolean reboot, Timing timing)
-      throws LoaderException {
+  /** A feature that the host lacks is the user's to change, like any other value. */
+  private static void checkHost(Hardware hardware) throws IOException {
+    try {
+      hardware.builder().checkHost();
+    } catch (CpuFeatureException e) {
+      throw new UsageException(String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  private static CommandLine cmdline(
+      Options options, Hardware hardware, boolean reboot, Timing timing) throws LoaderException {
     CommandLine.Builder line = CommandLine.builder().add("console", "ttyS0");
     // Reset by the ACPI register: on a hardware-reduced machine Linux takes EFI's reset, and
     // without EFI the BIOS's, which is not there. A panic resets at once where nobody waits to read
     // it; where the guest would boot into the next one, after a while.
-    line.add("reboot", "a").add("panic", reboot ? "10" : "-1");
+    line.add("reboot", hardware.acpi() ? "a" : "k").add("panic", reboot ? "10" : "-1");
     if (timing != Timing.NONE) {
       line.add("vmm.timing"); // our init's: the kernel leaves names of unknown modules alone
     }
@@ -187,16 +205,47 @@ final class LinuxCommand {
   }
 
   private static BootPlan plan(
-      long memory, KernelImage kernel, @Nullable Initrd initrd, CommandLine cmdline)
+      Hardware hardware,
+      KernelImage kernel,
+      Entry entry,
+      @Nullable Initrd initrd,
+      CommandLine cmdline)
       throws LoaderException {
     BootPlan.Builder plan =
-        BootPlan.builder(kernel)
-            .ram(X86Layout.splitRam(memory))
-            .commandLine(cmdline)
-            .entry(BootEntry.LINUX_64);
+        BootPlan.builder(kernel).ram(X86Layout.splitRam(hardware.memory())).commandLine(cmdline);
+    entry.protocol().ifPresent(plan::entry);
     if (initrd != null) {
       plan.initrd(initrd);
     }
     return plan.build();
+  }
+
+  /**
+   * How the kernel is entered.
+   *
+   * @param protocol the boot protocol; the kernel's first if empty
+   * @param decompress whether a bzImage is decompressed on the host
+   */
+  private record Entry(Optional<BootEntry> protocol, boolean decompress) {
+    static Entry of(Options options) throws UsageException {
+      Optional<String> given = options.get("--entry");
+      boolean decompress = options.has("--decompress");
+      if (given.isEmpty()) {
+        return new Entry(Optional.empty(), decompress);
+      }
+      return switch (given.get()) {
+        case "linux64" -> new Entry(Optional.of(BootEntry.LINUX_64), decompress);
+        case "linux32" -> new Entry(Optional.of(BootEntry.LINUX_32), decompress);
+        case "pvh" -> new Entry(Optional.of(BootEntry.PVH), true);
+        case "multiboot" -> new Entry(Optional.of(BootEntry.MULTIBOOT), decompress);
+        default ->
+            throw new UsageException(
+                "--entry " + given.get() + ": must be linux64, linux32, pvh or multiboot");
+      };
+    }
+
+    KernelImage prepare(KernelImage kernel) throws LoaderException {
+      return decompress && kernel instanceof BzImage image ? image.decompressPayload() : kernel;
+    }
   }
 }

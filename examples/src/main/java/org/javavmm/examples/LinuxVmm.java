@@ -5,6 +5,9 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.EnumSet;
+import java.util.Optional;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -16,6 +19,7 @@ import org.javavmm.superio.BufferedSink;
 import org.javavmm.superio.CaptureSink;
 import org.javavmm.superio.EscapeKey;
 import org.javavmm.superio.InputFilter;
+import org.javavmm.superio.PowerButton;
 import org.javavmm.superio.SerialInput;
 import org.javavmm.superio.SerialSink;
 import org.javavmm.superio.Uart16550;
@@ -46,8 +50,7 @@ final class LinuxVmm {
   /**
    * A machine as the user wants it.
    *
-   * @param memory the size of its memory in bytes
-   * @param cpus how many processors it has
+   * @param hardware its memory and processors
    * @param plan what it boots
    * @param devices its virtio devices
    * @param reboot whether a reset builds it again, and does not end the monitor
@@ -69,7 +72,7 @@ final class LinuxVmm {
   }
 
   private Vmm build() throws SystemCallException {
-    return Vmm.builder().memory(machine.memory).cpus(machine.cpus).timeline(timeline).build();
+    return machine.hardware.builder().timeline(timeline).build();
   }
 
   /** Boots with the console on our standard streams, and again after each reset. */
@@ -98,18 +101,45 @@ final class LinuxVmm {
       throws IOException, InterruptedException {
     try (Vmm vmm = build()) {
       Uart16550 uart = addSerial(vmm, ComPort.COM1, timed(console));
-      prepare(vmm, EnumSet.of(ComPort.COM1));
-      InputFilter keys =
-          terminal
-              ? new EscapeKey(
-                  () -> vmm.stop(new StopReason.HostRequest("Ctrl-A x")),
-                  uart::sendBreak,
-                  () -> err.print(EscapeKey.HELP))
-              : InputFilter.NONE;
+      Optional<PowerButton> power = prepare(vmm, EnumSet.of(ComPort.COM1));
+      InputFilter keys = terminal ? keys(vmm, uart, power) : InputFilter.NONE;
       try (SerialInput _ = SerialInput.start(vmm.events(), in, uart, keys)) {
         return run(vmm, signals);
       }
     }
+  }
+
+  private InputFilter keys(Vmm vmm, Uart16550 uart, Optional<PowerButton> power) {
+    AtomicReference<String> help = new AtomicReference<>("");
+    EscapeKey keys =
+        new EscapeKey(
+            () -> vmm.stop(new StopReason.HostRequest("Ctrl-A x")),
+            uart::sendBreak,
+            () -> err.print(help.get()));
+    // Not on the loop that reads the keys, for pausing waits for it.
+    keys.key('s', "stop the VM for a while, or let it go on", () -> pauseOrResume(vmm));
+    power.ifPresent(button -> keys.key('p', "press the power button", button::press));
+    help.set(keys.help());
+    return keys;
+  }
+
+  private void pauseOrResume(Vmm vmm) {
+    var _ =
+        Thread.ofVirtual()
+            .start(
+                () -> {
+                  try {
+                    if (vmm.resume()) {
+                      err.print("\r\nvmm: the VM goes on\r\n");
+                    } else if (vmm.pause()) {
+                      err.print("\r\nvmm: the VM stands still; Ctrl-A s lets it go on\r\n");
+                    }
+                  } catch (TimeoutException e) {
+                    err.print("\r\nvmm: " + e.getMessage() + "; the VM goes on\r\n");
+                  } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                  }
+                });
   }
 
   /** Boots to run the command that the initramfs holds. */
@@ -149,10 +179,13 @@ final class LinuxVmm {
     return result == 0 ? STATUS_FAILED : result;
   }
 
-  private static Uart16550 addSerial(Vmm vmm, ComPort port, SerialSink sink)
-      throws SystemCallException {
+  private Uart16550 addSerial(Vmm vmm, ComPort port, SerialSink sink) throws SystemCallException {
+    int interrupt =
+        machine.hardware.acpi()
+            ? LinuxBoot.serialInterrupt(port)
+            : LinuxBoot.isaSerialInterrupt(port);
     Uart16550 uart =
-        Uart16550.builder(vmm.interrupt(LinuxBoot.serialInterrupt(port)), sink)
+        Uart16550.builder(vmm.interrupt(interrupt), sink)
             .pacer(vmm.events())
             // Input that arrives before the guest has opened the port must wait.
             .flowControl(true)
@@ -183,8 +216,14 @@ final class LinuxVmm {
     machine.timing.print(timeline, err);
   }
 
-  private void prepare(Vmm vmm, Set<ComPort> ports) throws IOException {
-    LinuxBoot.addPowerDevices(vmm);
+  private Optional<PowerButton> prepare(Vmm vmm, Set<ComPort> ports) throws IOException {
+    Hardware hardware = machine.hardware;
+    Optional<PowerButton> power = Optional.empty();
+    if (hardware.acpi()) {
+      power = Optional.of(LinuxBoot.addPowerDevices(vmm));
+    } else {
+      LinuxBoot.addIsaDevices(vmm);
+    }
     if (machine.timing != Timing.NONE) {
       vmm.pio().add("init's mark", MarkProgram.PORT, 1, new InitMark(timeline));
     }
@@ -194,8 +233,13 @@ final class LinuxVmm {
       throw new IOException("a device cannot be attached: " + e.getMessage(), e);
     }
     timeline.mark(BootTimeline.Mark.MACHINE);
-    LinuxBoot.prepare(vmm, machine.plan, LinuxBoot.acpiTables(vmm, ports));
+    if (hardware.acpi()) {
+      LinuxBoot.prepare(vmm, machine.plan, LinuxBoot.acpiTables(vmm, ports, hardware.nodes()));
+    } else {
+      LinuxBoot.prepareWithoutAcpi(vmm, machine.plan);
+    }
     timeline.mark(BootTimeline.Mark.LOADED);
+    return power;
   }
 
   /** Its reads are of no use: all ones, as where there is no device. */

@@ -2,6 +2,7 @@
 package org.javavmm.superio;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.charset.StandardCharsets;
@@ -33,6 +34,20 @@ class EscapeKeyTest {
     assertEquals("y", pass("\u0001zy"), "an unknown key does nothing");
     assertEquals(List.of("quit", "break", "help", "help"), actions);
     assertTrue(EscapeKey.HELP.contains("Ctrl-A x  end the VM\r\n"));
+  }
+
+  @Test
+  void addedKeys() {
+    EscapeKey more = filter.key('p', "press the power button", () -> actions.add("power"));
+    assertEquals("", pass("\u0001p\u0001P"));
+    assertEquals(List.of("power", "power"), actions);
+    assertEquals(EscapeKey.HELP + "Ctrl-A p  press the power button\r\n", more.help());
+    for (char taken : new char[] {'x', 'p', 'A', '?'}) {
+      assertEquals(
+          "key '" + taken + "' is not a small letter that is free; taken: a b h x [p]",
+          assertThrows(IllegalArgumentException.class, () -> more.key(taken, "", () -> {}))
+              .getMessage());
+    }
   }
 
   @Property

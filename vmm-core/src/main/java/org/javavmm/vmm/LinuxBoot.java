@@ -15,6 +15,7 @@ import org.javavmm.acpi.ComPort;
 import org.javavmm.acpi.Dsdt;
 import org.javavmm.acpi.Fadt;
 import org.javavmm.acpi.GenericAddress;
+import org.javavmm.acpi.GenericEventDevice;
 import org.javavmm.acpi.Madt;
 import org.javavmm.acpi.Mcfg;
 import org.javavmm.acpi.PlacedTables;
@@ -26,20 +27,28 @@ import org.javavmm.acpi.Srat;
 import org.javavmm.acpi.Trigger;
 import org.javavmm.arch.BootState;
 import org.javavmm.arch.Gdt;
+import org.javavmm.arch.MpTable;
 import org.javavmm.arch.PageTables;
 import org.javavmm.arch.Topology;
 import org.javavmm.device.AddressRange;
 import org.javavmm.device.InterruptLine;
 import org.javavmm.kvm.KvmException;
+import org.javavmm.kvm.Vcpu;
 import org.javavmm.loader.BootEntry;
 import org.javavmm.loader.BootPlan;
+import org.javavmm.loader.BootRegisters;
 import org.javavmm.loader.LoaderException;
 import org.javavmm.loader.MemoryRange;
 import org.javavmm.loader.X86Layout;
+import org.javavmm.memory.GuestMemory;
+import org.javavmm.memory.GuestRegion;
 import org.javavmm.pci.ConfigPorts;
 import org.javavmm.pci.IntxPin;
 import org.javavmm.superio.AcpiPower;
+import org.javavmm.superio.CmosRtc;
 import org.javavmm.superio.I8042;
+import org.javavmm.superio.PowerButton;
+import org.javavmm.sys.SystemCallException;
 import org.javavmm.virtio.VirtioMmioLayout;
 
 /**
@@ -50,6 +59,9 @@ import org.javavmm.virtio.VirtioMmioLayout;
 public final class LinuxBoot {
   /** The address of the first IOAPIC of KVM. */
   private static final long IOAPIC_ADDRESS = 0xfec0_0000L;
+
+  /** An ISA interrupt that no other device has: a PC's floppy drive had it. */
+  private static final int POWER_BUTTON_GSI = 6;
 
   /** How many devices a bus has. */
   private static final int PCI_DEVICES = 32;
@@ -72,6 +84,20 @@ public final class LinuxBoot {
       case COM2 -> 3;
       case COM3 -> 5;
       case COM4 -> 7;
+    };
+  }
+
+  /**
+   * The interrupt of a serial port where no table tells the guest: as in a PC, the first and the
+   * third share one, and the second and the fourth.
+   *
+   * @param port the port
+   * @return the ISA interrupt, which is its pin of the IOAPIC as well
+   */
+  public static int isaSerialInterrupt(ComPort port) {
+    return switch (port) {
+      case COM1, COM3 -> 4;
+      case COM2, COM4 -> 3;
     };
   }
 
@@ -134,6 +160,12 @@ public final class LinuxBoot {
                   slot.gsi(), Trigger.EDGE, Polarity.ACTIVE_HIGH, Sharing.EXCLUSIVE)));
     }
     slots.pci().ifPresent(slot -> devices.addAll(pciDevices(slot)));
+    devices.add(AmlDevices.rtc("RTC", AmlResource.irq(CmosRtc.IRQ)));
+    devices.add(AmlDevices.powerButton("PWRB"));
+    devices.add(
+        GenericEventDevice.builder("GED")
+            .notify(POWER_BUTTON_GSI, "\\_SB.PWRB", GenericEventDevice.BUTTON_PRESSED)
+            .build());
     GenericAddress power = GenericAddress.ioByte(AcpiPower.PORT);
     AcpiTables.Builder tables = AcpiTables.builder();
     if (!nodes.isEmpty()) {
@@ -145,6 +177,7 @@ public final class LinuxBoot {
             Fadt.hardwareReduced()
                 .resetRegister(power, AcpiPower.RESET)
                 .sleepRegisters(power, power)
+                .bootArch(Fadt.BootArch.VGA_NOT_PRESENT)
                 .build())
         .add(madt.ioApic(0, IOAPIC_ADDRESS, 0).localApicNmi(1).build())
         .add(Dsdt.of(Aml.scope("\\_SB", devices), Aml.sleepState(5, AcpiPower.SLEEP_TYPE_S5)))
@@ -186,17 +219,51 @@ public final class LinuxBoot {
 
   /**
    * Adds what {@link #acpiTables} describes besides serial ports, and the keyboard controller's
-   * reset: power-off and reset stop the machine.
+   * reset: power-off and reset stop the machine; a clock of UTC with its interrupt.
    *
    * @param vmm the machine
+   * @return the power button, for the host to press
+   * @throws SystemCallException if KVM refuses an interrupt, or no descriptor is left for a timer
    */
-  public static void addPowerDevices(Vmm vmm) {
+  public static PowerButton addPowerDevices(Vmm vmm) throws SystemCallException {
     AcpiPower power =
         new AcpiPower(
             () -> vmm.stop(new StopReason.PowerOff()), () -> vmm.stop(new StopReason.Reset()));
     vmm.pio().add("ACPI power", AcpiPower.PORT, AcpiPower.SIZE, power);
-    I8042 keyboard = new I8042(InterruptLine.NONE, () -> vmm.stop(new StopReason.Reset()));
-    keyboard.addTo(vmm.pio());
+    addClock(vmm);
+    new I8042(InterruptLine.NONE, () -> vmm.stop(new StopReason.Reset())).addTo(vmm.pio());
+    return new PowerButton(vmm.interrupt(POWER_BUTTON_GSI));
+  }
+
+  /**
+   * Adds what a guest without ACPI looks for where a PC has it: clock, keyboard and its controller,
+   * whose reset stops the machine. It has no way to switch itself off.
+   *
+   * @param vmm the machine, made with {@link Vmm.Builder#intervalTimer}
+   * @throws SystemCallException if KVM refuses an interrupt, or no descriptor is left for a timer
+   */
+  public static void addIsaDevices(Vmm vmm) throws SystemCallException {
+    addClock(vmm);
+    new I8042(vmm.interrupt(I8042.IRQ), () -> vmm.stop(new StopReason.Reset())).addTo(vmm.pio());
+  }
+
+  private static void addClock(Vmm vmm) throws SystemCallException {
+    long below4G = 0;
+    long above4G = 0;
+    for (GuestRegion region : vmm.memory().regions()) {
+      if (Long.compareUnsigned(region.gpa(), X86Layout.HOLE_START) < 0) {
+        below4G = Math.max(below4G, region.gpa() + region.size());
+      } else if (region.gpa() == X86Layout.HOLE_END) {
+        above4G = region.size();
+      }
+    }
+    CmosRtc clock =
+        CmosRtc.builder()
+            .interrupt(vmm.events(), vmm.interrupt(CmosRtc.IRQ))
+            .memory(Math.min(below4G, X86Layout.HOLE_END), above4G)
+            .processors(vmm.cpus())
+            .build();
+    clock.addTo(vmm.pio());
   }
 
   /**
@@ -219,16 +286,85 @@ public final class LinuxBoot {
     }
     PlacedTables placed =
         tables.place(X86Layout.ACPI_START, X86Layout.ACPI_END - X86Layout.ACPI_START);
-    plan.writeTo(vmm.memory(), placed.rsdpAddress());
+    enter(vmm, plan, placed.rsdpAddress());
     vmm.memory().write(placed.gpa(), placed.bytes());
-    Gdt.write(vmm.memory(), X86Layout.GDT);
-    PageTables.writeIdentity(vmm.memory(), X86Layout.PML4);
-    BootState.linux64(
-        vmm.vcpu(0),
-        plan.entry(),
-        plan.zeroPage(),
-        X86Layout.BOOT_STACK,
-        X86Layout.GDT,
-        X86Layout.PML4);
+  }
+
+  /**
+   * Writes a kernel and an MP table into the memory of a machine without ACPI tables and sets the
+   * boot processor's registers. A kernel that does not read MP tables uses one processor and the
+   * 8259 interrupt controllers.
+   *
+   * @param vmm the machine, not running, made with {@link Vmm.Builder#intervalTimer}
+   * @param plan a plan for its memory
+   * @throws KvmException if KVM refuses the registers
+   * @throws LoaderException if a file of the plan was cut short meanwhile
+   * @throws IllegalArgumentException if the table does not fit into the last KiB below 640 KiB, as
+   *     with more than about 30 processors
+   */
+  public static void prepareWithoutAcpi(Vmm vmm, BootPlan plan)
+      throws KvmException, LoaderException {
+    MpTable.Builder table = MpTable.builder();
+    Topology topology = vmm.topology();
+    for (int cpu = 0; cpu < topology.cpus(); cpu++) {
+      table.processor(topology.apicId(cpu), cpu == 0);
+    }
+    int ioApic = topology.maxApicId() + 1;
+    table
+        .bus(MpTable.PC_ISA_BUS, "ISA")
+        .ioApic(ioApic, IOAPIC_ADDRESS)
+        // Where KVM leads the interval timer's interrupt.
+        .isaInterrupts(MpTable.PC_ISA_BUS, ioApic, MpTable.TIMER_PIN_0)
+        .localInterrupt(MpTable.InterruptType.EXT_INT, MpTable.PC_ISA_BUS, 0)
+        .localInterrupt(MpTable.InterruptType.NMI, MpTable.PC_ISA_BUS, 1);
+    enter(vmm, plan, 0);
+    table.build().writeTo(vmm.memory(), MpTable.BASE_MEMORY);
+  }
+
+  private static void enter(Vmm vmm, BootPlan plan, long rsdp)
+      throws KvmException, LoaderException {
+    BootRegisters registers = plan.registers();
+    GuestMemory memory = vmm.memory();
+    Vcpu vcpu = vmm.vcpu(0);
+    plan.writeTo(memory, rsdp);
+    if (plan.entryMode() == BootEntry.Mode.PROTECTED) {
+      Gdt.write32(memory, X86Layout.GDT);
+    }
+    switch (plan.bootEntry()) {
+      case LINUX_64 -> {
+        Gdt.write(memory, X86Layout.GDT);
+        writePageTables(memory, plan.identityMap());
+        BootState.linux64(
+            vcpu,
+            registers.rip(),
+            registers.rsi(),
+            X86Layout.BOOT_STACK,
+            X86Layout.GDT,
+            X86Layout.PML4);
+      }
+      case LINUX_32 ->
+          BootState.linux32(
+              vcpu, registers.rip(), registers.rsi(), X86Layout.BOOT_STACK, X86Layout.GDT);
+      case PVH -> BootState.pvh(vcpu, registers.rip(), registers.rbx(), X86Layout.GDT);
+      case MULTIBOOT -> BootState.multiboot(vcpu, registers.rip(), registers.rbx(), X86Layout.GDT);
+    }
+  }
+
+  /** All below 4 GiB, as always; and what else the plan uses. */
+  private static void writePageTables(GuestMemory memory, List<MemoryRange> ranges) {
+    if (ranges.getLast().end() <= X86Layout.HOLE_END) {
+      PageTables.writeIdentity(memory, X86Layout.PML4);
+      return;
+    }
+    List<AddressRange> mapped = new ArrayList<>();
+    mapped.add(new AddressRange(0, X86Layout.HOLE_END - 1));
+    ranges.forEach(range -> mapped.add(new AddressRange(range.gpa(), range.end() - 1)));
+    PageTables tables = PageTables.identity(mapped, false);
+    long room = X86Layout.COMMAND_LINE - X86Layout.PML4;
+    if (tables.size() > room) {
+      throw new IllegalArgumentException(
+          "page tables of " + tables.size() + " bytes: there is room for " + room);
+    }
+    tables.write(memory, X86Layout.PML4);
   }
 }

@@ -28,6 +28,7 @@ import org.javavmm.device.AddressRange;
 import org.javavmm.loader.X86Layout;
 import org.javavmm.pci.PciInterruptRouter;
 import org.javavmm.superio.AcpiPower;
+import org.javavmm.arch.Topology;
 import org.junit.jupiter.api.Test;
 
 /** The tables that describe a machine. */
@@ -195,7 +196,10 @@ class LinuxBootTest {
     }
     PlacedTables tables =
         LinuxBoot.acpiTables(
-                254, EnumSet.allOf(ComPort.class), new Board.Slots(all, Optional.of(PCI)))
+                Topology.ofCores(254),
+                EnumSet.allOf(ComPort.class),
+                new Board.Slots(all, Optional.of(PCI)),
+                List.of())
             .place(X86Layout.ACPI_START, X86Layout.ACPI_END - X86Layout.ACPI_START);
     assertTrue(tables.bytes().length < 0x4000, tables.bytes().length + " bytes");
   }
