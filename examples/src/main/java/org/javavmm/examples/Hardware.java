@@ -46,7 +46,9 @@ record Hardware(
                 "--cpu-model",
                 "MODEL",
                 "what the guest's CPUs are, by default host; "
-                    + CpuModel.all().stream().map(CpuModel::name).collect(Collectors.joining(", "))))
+                    + CpuModel.all().stream()
+                        .map(CpuModel::name)
+                        .collect(Collectors.joining(", "))))
         .addOption(
             Options.value(
                 "--cpu-features",

@@ -11,16 +11,13 @@ import org.javavmm.arch.CpuFeatureException;
 import org.javavmm.lab.DebianPackages;
 import org.javavmm.lab.KernelPackage;
 import org.javavmm.loader.BootEntry;
-import org.javavmm.loader.BootEntry;
 import org.javavmm.loader.BootPlan;
-import org.javavmm.loader.BzImage;
 import org.javavmm.loader.CommandLine;
 import org.javavmm.loader.Initrd;
 import org.javavmm.loader.KernelImage;
 import org.javavmm.loader.LoaderException;
 import org.javavmm.loader.X86Layout;
 import org.javavmm.vmm.BootTimeline;
-import org.javavmm.vmm.Vmm;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 
@@ -147,7 +144,9 @@ final class LinuxCommand {
     BootPlan plan = plan(hardware, kernel, entry, initrd, cmdline);
 
     if (lab) {
-      return LabRun.ofThisProcess(options.verbose()).forGuest(hardware.memory(), hardware.cpus()).run();
+      return LabRun.ofThisProcess(options.verbose())
+          .forGuest(hardware.memory(), hardware.cpus())
+          .run();
     }
     timeline.mark(BootTimeline.Mark.INPUTS);
     LinuxVmm.Machine machine = new LinuxVmm.Machine(hardware, plan, devices, reboot, timing);
@@ -245,7 +244,7 @@ final class LinuxCommand {
     }
 
     KernelImage prepare(KernelImage kernel) throws LoaderException {
-      return decompress && kernel instanceof BzImage image ? image.decompressPayload() : kernel;
+      return kernel;
     }
   }
 }

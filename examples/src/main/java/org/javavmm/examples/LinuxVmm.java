@@ -6,9 +6,9 @@ import java.io.PrintStream;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.javavmm.acpi.ComPort;
@@ -126,20 +126,19 @@ final class LinuxVmm {
   private void pauseOrResume(Vmm vmm) {
     var _ =
         Thread.ofVirtual()
-            .start(
-                () -> {
-                  try {
-                    if (vmm.resume()) {
-                      err.print("\r\nvmm: the VM goes on\r\n");
-                    } else if (vmm.pause()) {
-                      err.print("\r\nvmm: the VM stands still; Ctrl-A s lets it go on\r\n");
-                    }
-                  } catch (TimeoutException e) {
-                    err.print("\r\nvmm: " + e.getMessage() + "; the VM goes on\r\n");
-                  } catch (InterruptedException e) {
-                    Thread.currentThread().interrupt();
-                  }
-                });
+            .start(() -> {
+              try {
+                if (vmm.resume()) {
+                  err.print("\r\nvmm: the VM goes on\r\n");
+                } else if (vmm.pause()) {
+                  err.print("\r\nvmm: the VM stands still; Ctrl-A s lets it go on\r\n");
+                }
+              } catch (TimeoutException e) {
+                err.print("\r\nvmm: " + e.getMessage() + "; the VM goes on\r\n");
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+              }
+            });
   }
 
   /** Boots to run the command that the initramfs holds. */

@@ -65,7 +65,7 @@ public final class FlatImage {
   public static FlatImage parse(String name, MemorySegment image) throws LoaderException {
     MemorySegment readOnly = image.asReadOnly();
     if (image.byteSize() < FlatImageLayout.SIZE) {
-      throw new LoaderException(
+      throw LoaderException.of(
           Reason.TRUNCATED,
           name,
           "file",
@@ -75,7 +75,7 @@ public final class FlatImage {
     ByteBuffer head = KernelImage.copy(readOnly, 0, FlatImageLayout.SIZE);
     Optional<Architecture> architecture = architectureOf(head);
     if (architecture.isEmpty()) {
-      throw new LoaderException(
+      throw LoaderException.of(
           Reason.FORMAT,
           name,
           "magic",
@@ -273,7 +273,7 @@ public final class FlatImage {
   }
 
   LoaderException error(Reason reason, String field, String value, String limit) {
-    return new LoaderException(reason, name, field, value, limit);
+    return LoaderException.of(reason, name, field, value, limit);
   }
 
   @Override

@@ -225,7 +225,7 @@ public final class FlatPlan {
             : FlatImageLayout.ADDRESS_LIMIT;
     long gpa = free.highest(kernelRange.end(), end, disk.size(), PAGE).orElse(-1);
     if (gpa < 0) {
-      throw new LoaderException(
+      throw LoaderException.of(
           Reason.INITRD,
           disk.name(),
           "size",
@@ -349,7 +349,7 @@ public final class FlatPlan {
 
   private static LoaderException treeError(
       Reason reason, String field, String value, String limit) {
-    return new LoaderException(reason, "device tree", field, value, limit);
+    return LoaderException.of(reason, "device tree", field, value, limit);
   }
 
   private static void checkAlive(boolean alive, String what) {
@@ -364,7 +364,7 @@ public final class FlatPlan {
       copy.run();
     } catch (InternalError e) {
       LoaderException exception =
-          new LoaderException(
+          LoaderException.of(
               Reason.FILE, name, "file", "shorter than when it was opened", "must not change");
       exception.initCause(e);
       throw exception;

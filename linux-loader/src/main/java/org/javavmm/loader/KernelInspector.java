@@ -151,7 +151,7 @@ public final class KernelInspector {
         }
       }
     }
-    throw new LoaderException(
+    throw LoaderException.of(
         Reason.FORMAT,
         name,
         "format",

@@ -103,7 +103,7 @@ public final class PackedImage {
     long offset = Integer.toUnsignedLong(head.getInt(PeLayout.ZBOOT_PAYLOAD_OFFSET));
     long length = Integer.toUnsignedLong(head.getInt(PeLayout.ZBOOT_PAYLOAD_SIZE));
     if (offset + length > image.byteSize()) {
-      throw new LoaderException(
+      throw LoaderException.of(
           Reason.TRUNCATED,
           name,
           "end of the zboot payload",
@@ -286,7 +286,7 @@ public final class PackedImage {
   }
 
   private LoaderException error(Reason reason, String field, String value, String limit) {
-    return new LoaderException(reason, name, field, value, limit);
+    return LoaderException.of(reason, name, field, value, limit);
   }
 
   @Override

@@ -422,7 +422,7 @@ public final class PeImage {
   }
 
   LoaderException error(Reason reason, String field, String value, String limit) {
-    return new LoaderException(reason, name, field, value, limit);
+    return LoaderException.of(reason, name, field, value, limit);
   }
 
   @Override

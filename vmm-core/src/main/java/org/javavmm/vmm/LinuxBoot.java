@@ -48,6 +48,7 @@ import org.javavmm.superio.AcpiPower;
 import org.javavmm.superio.CmosRtc;
 import org.javavmm.superio.I8042;
 import org.javavmm.superio.PowerButton;
+import org.javavmm.superio.RtcLayout;
 import org.javavmm.sys.SystemCallException;
 import org.javavmm.virtio.VirtioMmioLayout;
 
@@ -178,6 +179,7 @@ public final class LinuxBoot {
                 .resetRegister(power, AcpiPower.RESET)
                 .sleepRegisters(power, power)
                 .bootArch(Fadt.BootArch.VGA_NOT_PRESENT)
+                .century(RtcLayout.CENTURY)
                 .build())
         .add(madt.ioApic(0, IOAPIC_ADDRESS, 0).localApicNmi(1).build())
         .add(Dsdt.of(Aml.scope("\\_SB", devices), Aml.sleepState(5, AcpiPower.SLEEP_TYPE_S5)))
@@ -264,6 +266,7 @@ public final class LinuxBoot {
             .processors(vmm.cpus())
             .build();
     clock.addTo(vmm.pio());
+    vmm.own(clock::close);
   }
 
   /**
@@ -357,8 +360,8 @@ public final class LinuxBoot {
       return;
     }
     List<AddressRange> mapped = new ArrayList<>();
-    mapped.add(new AddressRange(0, X86Layout.HOLE_END - 1));
-    ranges.forEach(range -> mapped.add(new AddressRange(range.gpa(), range.end() - 1)));
+    mapped.add(new AddressRange("low", 0, X86Layout.HOLE_END - 1));
+    ranges.forEach(range -> mapped.add(new AddressRange("high", range.gpa(), range.end() - 1)));
     PageTables tables = PageTables.identity(mapped, false);
     long room = X86Layout.COMMAND_LINE - X86Layout.PML4;
     if (tables.size() > room) {

@@ -95,6 +95,7 @@ public final class Vmm implements AutoCloseable {
   private final EventLoop events;
   private final Board board;
   private final PauseGate gate = new PauseGate();
+  private final List<Runnable> owned = new ArrayList<>();
   private final Topology topology;
 
   /** Held by who pauses or resumes. */
@@ -102,8 +103,7 @@ public final class Vmm implements AutoCloseable {
 
   private boolean paused;
 
-  private Vmm(Kvm kvm, GuestMemory memory, int cpus, BootTimeline timeline)
-      throws SystemCallException {
+  private Vmm(Kvm kvm, GuestMemory memory, Builder wanted) throws SystemCallException {
     this.memory = memory;
     this.topology = wanted.topology();
     try (Undo undo = new Undo()) {
@@ -511,6 +511,11 @@ public final class Vmm implements AutoCloseable {
     return board.attachPci(setup);
   }
 
+  /** Closes something with the machine, before its event loop. */
+  void own(Runnable close) {
+    owned.add(close);
+  }
+
   /** What the tables have to describe. */
   Board.Slots slots() {
     return board.slots();
@@ -713,6 +718,8 @@ public final class Vmm implements AutoCloseable {
   /** Frees all that the machine owns. Must not be called while {@link #run} runs; twice is safe. */
   @Override
   public void close() {
+    owned.forEach(Runnable::run);
+    owned.clear();
     board.close();
     lines.forEach(KvmInterruptLine::close);
     // The loop watches what the level-triggered lines own.

@@ -24,11 +24,11 @@ import org.javavmm.acpi.PlacedTables;
 import org.javavmm.acpi.Polarity;
 import org.javavmm.acpi.Sharing;
 import org.javavmm.acpi.Trigger;
+import org.javavmm.arch.Topology;
 import org.javavmm.device.AddressRange;
 import org.javavmm.loader.X86Layout;
 import org.javavmm.pci.PciInterruptRouter;
 import org.javavmm.superio.AcpiPower;
-import org.javavmm.arch.Topology;
 import org.junit.jupiter.api.Test;
 
 /** The tables that describe a machine. */
