@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.javavmm.arch;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.javavmm.kvm.Fpu;
 import org.javavmm.kvm.KvmException;
@@ -30,6 +31,7 @@ public final class BootState {
   private static final int MSR_IA32_SYSENTER_ESP = 0x175;
   private static final int MSR_IA32_SYSENTER_EIP = 0x176;
   private static final int MSR_IA32_MISC_ENABLE = 0x1a0;
+  private static final int MSR_IA32_CR_PAT = 0x277;
   private static final int MSR_MTRR_DEF_TYPE = 0x2ff;
   private static final int MSR_STAR = 0xc000_0081;
   private static final int MSR_LSTAR = 0xc000_0082;
@@ -38,10 +40,35 @@ public final class BootState {
   private static final int MSR_KERNEL_GS_BASE = 0xc000_0102;
 
   private static final long MISC_ENABLE_FAST_STRING = 1;
+
+  /** Write-back, write-through, UC-, uncached, twice: the value at reset. */
+  private static final long PAT_DEFAULT = 0x0007_0406_0007_0406L;
+
   private static final long MTRR_ENABLED = 1 << 11;
   private static final long MTRR_WRITE_BACK = 6;
 
   private static final long APIC_BASE_BSP = 1 << 8;
+
+  /** EXTD, beside the enable bit that is set at reset. */
+  private static final long APIC_BASE_X2APIC = 1 << 10;
+
+  /** The broadcast id of 8 bits. */
+  private static final int FIRST_X2APIC_ID = 255;
+
+  /** What firmware leaves, whatever the memory. */
+  private static final List<Entry> RESET_MSRS =
+      List.of(
+          new Entry(MSR_IA32_SYSENTER_CS, 0),
+          new Entry(MSR_IA32_SYSENTER_ESP, 0),
+          new Entry(MSR_IA32_SYSENTER_EIP, 0),
+          new Entry(MSR_STAR, 0),
+          new Entry(MSR_CSTAR, 0),
+          new Entry(MSR_LSTAR, 0),
+          new Entry(MSR_SYSCALL_MASK, 0),
+          new Entry(MSR_KERNEL_GS_BASE, 0),
+          new Entry(MSR_IA32_TSC, 0),
+          new Entry(MSR_IA32_MISC_ENABLE, MISC_ENABLE_FAST_STRING),
+          new Entry(MSR_IA32_CR_PAT, PAT_DEFAULT));
 
   private static final int LVT_MASKED = 1 << 16;
   private static final int LVT_DELIVERY_EXTINT = 7 << 8;
@@ -63,26 +90,40 @@ public final class BootState {
    * both masked, as after INIT (MP specification 1.4, 3.6.2.2; Intel SDM vol. 3, 12.4.7.1), so that
    * none of them takes an interrupt of the boot processor's from the 8259.
    *
-   * @param vcpu the vCPU, whose CPUID is set and whose interrupt controllers are in the kernel
+   * <p>A vCPU whose number, and so its APIC id, is 255 or more starts in x2APIC mode, the only one
+   * in which it can be told from a broadcast (Intel SDM vol. 3, 12.12.1). KVM must have been asked
+   * for 32-bit ids before ({@code KVM_CAP_X2APIC_API}).
+   *
+   * <p>All memory is write-back, and the fixed range registers are off.
+   *
+   * @param vcpu the vCPU, whose CPUID is set and whose local APIC is in the kernel
    * @throws KvmException if KVM refuses
    */
   public static void reset(Vcpu vcpu) throws KvmException {
-    vcpu.setMsrs(
-        new Msrs(
-            List.of(
-                new Entry(MSR_IA32_SYSENTER_CS, 0),
-                new Entry(MSR_IA32_SYSENTER_ESP, 0),
-                new Entry(MSR_IA32_SYSENTER_EIP, 0),
-                new Entry(MSR_STAR, 0),
-                new Entry(MSR_CSTAR, 0),
-                new Entry(MSR_LSTAR, 0),
-                new Entry(MSR_SYSCALL_MASK, 0),
-                new Entry(MSR_KERNEL_GS_BASE, 0),
-                new Entry(MSR_IA32_TSC, 0),
-                new Entry(MSR_IA32_MISC_ENABLE, MISC_ENABLE_FAST_STRING),
-                new Entry(MSR_MTRR_DEF_TYPE, MTRR_ENABLED | MTRR_WRITE_BACK))));
+    reset(vcpu, new Msrs(List.of(new Entry(MSR_MTRR_DEF_TYPE, MTRR_ENABLED | MTRR_WRITE_BACK))));
+  }
+
+  /**
+   * Does what {@link #reset(Vcpu)} does, with memory types.
+   *
+   * @param vcpu the vCPU, whose CPUID is set and whose local APIC is in the kernel
+   * @param mtrr the memory types, the same for all vCPUs
+   * @throws KvmException if KVM refuses
+   */
+  public static void reset(Vcpu vcpu, Mtrr mtrr) throws KvmException {
+    reset(vcpu, mtrr.msrs());
+  }
+
+  private static void reset(Vcpu vcpu, Msrs memoryTypes) throws KvmException {
+    Sregs sregs = vcpu.getSregs();
+    if (vcpu.id() >= FIRST_X2APIC_ID) {
+      vcpu.setSregs(sregs.apicBase(sregs.apicBase() | APIC_BASE_X2APIC));
+    }
+    List<Entry> msrs = new ArrayList<>(RESET_MSRS);
+    msrs.addAll(memoryTypes.entries());
+    vcpu.setMsrs(new Msrs(msrs));
     vcpu.setFpu(new Fpu().fcw(FCW_DEFAULT).mxcsr(MXCSR_DEFAULT));
-    boolean bsp = (vcpu.getSregs().apicBase() & APIC_BASE_BSP) != 0;
+    boolean bsp = (sregs.apicBase() & APIC_BASE_BSP) != 0;
     vcpu.setLapic(
         vcpu.getLapic()
             .set(LapicState.APIC_LVT0, bsp ? LVT_DELIVERY_EXTINT : LVT_MASKED)

@@ -3,6 +3,7 @@ package org.javavmm.arch;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.util.ArrayList;
 import java.util.HexFormat;
@@ -13,6 +14,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
+import org.javavmm.device.AddressRange;
 import org.javavmm.kvm.Cap;
 import org.javavmm.kvm.Cpuid;
 import org.javavmm.kvm.Cpuid.Entry;
@@ -24,6 +26,7 @@ import org.javavmm.kvm.Msrs;
 import org.javavmm.kvm.Sregs;
 import org.javavmm.kvm.Vcpu;
 import org.javavmm.kvm.Vm;
+import org.javavmm.kvm.VmCapabilities;
 import org.javavmm.memory.GuestMemory;
 import org.javavmm.memory.GuestRegion;
 import org.javavmm.memory.Lease;
@@ -202,6 +205,98 @@ class BootStateTest {
         assertEquals(0xc06, msrs.entries().get(0).data() | 0x400);
         assertEquals(1, msrs.entries().get(1).data() & 1);
         assertEquals(0, msrs.entries().get(2).data());
+      }
+    }
+  }
+
+  @Test
+  void memoryTypesAreTheSameOnAllVcpus() throws Exception {
+    try (Kvm kvm = Kvm.open();
+        Vm vm = kvm.createVm()) {
+      vm.createIrqchip();
+      Cpuid supported = kvm.supportedCpuid();
+      int bits = supported.find(0x8000_0008, 0).map(e -> e.eax() & 0xff).orElse(36);
+      Mtrr mtrr =
+          Mtrr.uncached(bits, List.of(new AddressRange("hole", 0xc000_0000L, 0xffff_ffffL)));
+      int[] indexes = mtrr.msrs().entries().stream().mapToInt(Msrs.Entry::index).toArray();
+      for (int id = 0; id < 2; id++) {
+        Vcpu vcpu = vm.createVcpu(id);
+        vcpu.setCpuid2(CpuidTemplate.of(supported, false).forVcpu(id, 2));
+        BootState.reset(vcpu, mtrr);
+        assertEquals(mtrr.msrs(), vcpu.getMsrs(indexes));
+        assertEquals(
+            0x0007_0406_0007_0406L, vcpu.getMsrs(0x277).entries().getFirst().data(), "PAT");
+      }
+    }
+  }
+
+  @Test
+  void aModelIsReadBack() throws Exception {
+    try (Kvm kvm = Kvm.open()) {
+      Set<String> rewritten = rewritten(kvm);
+      Cpuid supported = kvm.supportedCpuid();
+      CpuidTemplate.Builder builder =
+          CpuidTemplate.builder(supported, kvm.checkExtension(Cap.TSC_DEADLINE_TIMER) != 0)
+              .features(CpuFeatures.parse("-x2apic,-rdrand"))
+              .brand("a processor of java-vmm")
+              .tscKhz(2_000_000);
+      String fitting = "";
+      for (String name : List.of("x86-64-v3", "x86-64-v2", "x86-64-v1")) {
+        try {
+          builder.model(CpuModel.of(name)).build();
+          fitting = name;
+          break;
+        } catch (CpuFeatureException e) {
+          System.out.println(e.getMessage());
+        }
+      }
+      System.out.println(
+          "CPU model that this KVM has: " + (fitting.isEmpty() ? "host alone" : fitting));
+      CpuidTemplate template =
+          builder.model(CpuModel.of(fitting.isEmpty() ? "host" : fitting)).build();
+      Topology topology = new Topology(2, 1, 3, 2);
+      try (Vm vm = kvm.createVm()) {
+        vm.createIrqchip();
+        for (int n : new int[] {0, 5, 11}) {
+          Vcpu vcpu = vm.createVcpu(topology.apicId(n));
+          Cpuid cpuid = template.forVcpu(n, topology);
+          vcpu.setCpuid2(cpuid);
+          List<String> differences =
+              CpuidCheck.differences(cpuid, vcpu.getCpuid2()).stream()
+                  .map(CpuidCheck.Difference::toString)
+                  .filter(d -> !rewritten.contains(d.substring(0, d.indexOf(':'))))
+                  .toList();
+          assertEquals(List.of(), differences);
+          BootState.reset(vcpu);
+        }
+      }
+    }
+  }
+
+  @Test
+  void idsBeyondEightBits() throws Exception {
+    try (Kvm kvm = Kvm.open();
+        Vm vm = kvm.createVm()) {
+      assumeTrue(
+          kvm.checkExtension(Cap.MAX_VCPU_ID) >= 288
+              && kvm.checkExtension(Cap.X2APIC_API) != 0
+              && kvm.checkExtension(Cap.SPLIT_IRQCHIP) != 0,
+          "capability x2apic-api: this KVM has no APIC ids up to 287");
+      vm.capabilities().splitIrqchip(24);
+      vm.capabilities()
+          .x2apicApi(
+              VmCapabilities.KVM_X2APIC_API_USE_32BIT_IDS
+                  | VmCapabilities.KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK);
+      CpuidTemplate template =
+          CpuidTemplate.builder(kvm.supportedCpuid(), false).extendedDestinationIds().build();
+      Topology topology = Topology.ofCores(288);
+      for (int id : new int[] {0, 254, 255, 287}) {
+        Vcpu vcpu = vm.createVcpu(id);
+        vcpu.setCpuid2(template.forVcpu(id, topology));
+        BootState.reset(vcpu);
+        boolean x2apic = (vcpu.getSregs().apicBase() & 1 << 10) != 0;
+        assertEquals(id >= 255, x2apic, "vCPU " + id);
+        assertEquals(id >= 255 ? id : id << 24, vcpu.getLapic().get(0x20), "vCPU " + id);
       }
     }
   }
