@@ -56,7 +56,7 @@ class MainTest {
 
   @Test
   void helpGoesToStandardOutput() {
-    for (String command : new String[] {"hello", "linux", "lab"}) {
+    for (String command : new String[] {"hello", "linux", "inspect", "lab"}) {
       Result result = vmm(command, "--help");
       assertEquals(0, result.status, result.err);
       assertEquals("", result.err);

@@ -44,6 +44,57 @@ class SeedsTest {
     checkFile("RegisterFuzzTestInputs/registers", seed.fileName(), seed.bytes());
   }
 
+  @ParameterizedTest
+  @EnumSource
+  void imageSeedIsInTheCorpus(FlatImageSeed seed) throws Exception {
+    checkFile("FlatImageFuzzTestInputs/image", seed.fileName(), seed.bytes());
+    checkFile("InspectorFuzzTestInputs/inspect", seed.fileName(), seed.bytes());
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void peSeedIsInTheCorpus(PeSeed seed) throws Exception {
+    checkFile("PeFuzzTestInputs/pe", seed.fileName(), seed.bytes());
+    checkFile("InspectorFuzzTestInputs/inspect", seed.fileName(), seed.bytes());
+  }
+
+  @Test
+  void someImageSeedsLoadAndSomeDoNot() throws Exception {
+    Set<FlatImageSeed> loaded = new TreeSet<>();
+    try (FlatImageCheck check = new FlatImageCheck()) {
+      for (FlatImageSeed seed : FlatImageSeed.values()) {
+        if (check.check(seed.bytes())) {
+          loaded.add(seed);
+        }
+      }
+    }
+    assertEquals(
+        Set.of(
+            FlatImageSeed.ARM64,
+            FlatImageSeed.ARM64_BIG_ENDIAN_64K,
+            FlatImageSeed.ARM64_WITHOUT_SIZE,
+            FlatImageSeed.ARM64_LARGEST_TEXT_OFFSET,
+            FlatImageSeed.ARM64_FILLS_MEMORY,
+            FlatImageSeed.RISCV64,
+            FlatImageSeed.RISCV64_VERSION_0_1),
+        loaded);
+    Set<PeSeed> read = new TreeSet<>();
+    for (PeSeed seed : PeSeed.values()) {
+      if (PeCheck.check(seed.bytes())) {
+        read.add(seed);
+      }
+    }
+    assertEquals(
+        Set.of(
+            PeSeed.UKI,
+            PeSeed.PE32,
+            PeSeed.SIGNED,
+            PeSeed.SECTION_WITHOUT_FILE,
+            PeSeed.TWO_KERNELS,
+            PeSeed.PROFILE),
+        read);
+  }
+
   @Test
   void someSeedsLoadAndSomeDoNot() throws Exception {
     Set<BzImageSeed> loaded = new TreeSet<>();
