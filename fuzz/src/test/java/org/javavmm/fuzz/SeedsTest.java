@@ -44,6 +44,18 @@ class SeedsTest {
     checkFile("RegisterFuzzTestInputs/registers", seed.fileName(), seed.bytes());
   }
 
+  @ParameterizedTest
+  @EnumSource
+  void treeSeedIsInTheCorpus(FdtSeed seed) throws Exception {
+    checkFile("FdtFuzzTestInputs/tree", seed.fileName(), seed.bytes());
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void compressedSeedIsInTheCorpus(CodecSeed seed) throws Exception {
+    checkFile("CodecFuzzTestInputs/data", seed.fileName(), seed.bytes());
+  }
+
   @Test
   void someSeedsLoadAndSomeDoNot() throws Exception {
     Set<BzImageSeed> loaded = new TreeSet<>();
