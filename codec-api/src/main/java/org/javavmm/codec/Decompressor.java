@@ -39,7 +39,8 @@ public interface Decompressor {
    * @param input the compressed data; a heap or native segment that the calling thread may access;
    *     not changed meanwhile
    * @param output where the data goes, from its start; of the same kinds, writable, and not
-   *     overlapping the input. After an error its content is undefined
+   *     overlapping the input. After an error its content is undefined, and otherwise what lies
+   *     behind the bytes that were written
    * @return how many bytes were written, at most the output's size
    * @throws DecompressionException if the data is damaged or ends early, or is larger than the
    *     output, whichever is noticed first

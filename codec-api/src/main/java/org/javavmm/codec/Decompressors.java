@@ -44,7 +44,7 @@ public final class Decompressors {
    * @param format the input's format
    * @param input the compressed data, in a heap or native segment; not changed meanwhile
    * @param output where the data goes, from its start; its size is the limit. After an error its
-   *     content is undefined
+   *     content is undefined, and otherwise what lies behind the bytes that were written
    * @return how many bytes were written
    * @throws IllegalArgumentException if the output is read-only or overlaps the input
    * @throws DecompressionException if there is no codec for the format; if the data is damaged,

@@ -53,6 +53,18 @@ class SeedsTest {
 
   @ParameterizedTest
   @EnumSource
+  void treeSeedIsInTheCorpus(FdtSeed seed) throws Exception {
+    checkFile("FdtFuzzTestInputs/tree", seed.fileName(), seed.bytes());
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void compressedSeedIsInTheCorpus(CodecSeed seed) throws Exception {
+    checkFile("CodecFuzzTestInputs/data", seed.fileName(), seed.bytes());
+  }
+
+  @ParameterizedTest
+  @EnumSource
   void peSeedIsInTheCorpus(PeSeed seed) throws Exception {
     checkFile("PeFuzzTestInputs/pe", seed.fileName(), seed.bytes());
     checkFile("InspectorFuzzTestInputs/inspect", seed.fileName(), seed.bytes());

@@ -2,6 +2,7 @@
 package org.javavmm.loader;
 
 import java.nio.charset.StandardCharsets;
+import java.util.OptionalInt;
 import java.util.regex.Pattern;
 
 /**
@@ -9,8 +10,8 @@ import java.util.regex.Pattern;
  * double quotes, for which the kernel has no escape; so no value can have a double quote.
  * Immutable.
  *
- * <p>What follows the parameter {@code --} goes to the init process, so text that may have one
- * should be appended last.
+ * <p>What follows the parameter {@code --} goes to the init process: {@link Builder#initArgument}
+ * keeps it last. Text that may have a {@code --} should be appended last.
  */
 public final class CommandLine {
   private static final Pattern KEY = Pattern.compile("[^ =\"]+");
@@ -33,14 +34,59 @@ public final class CommandLine {
 
   /** {@return a builder for a command line without parameters yet} */
   public static Builder builder() {
-    return new Builder();
+    return new Builder(Long.MAX_VALUE);
+  }
+
+  /**
+   * {@return a builder that refuses the parameter that makes the command line too long, by its
+   * name}
+   *
+   * @param limit the longest command line, in bytes of UTF-8 without a final zero, at least 0
+   * @throws IllegalArgumentException if the limit is negative
+   */
+  public static Builder builder(long limit) {
+    if (limit < 0) {
+      throw new IllegalArgumentException("limit " + limit + ": must be at least 0");
+    }
+    return new Builder(limit);
   }
 
   /** Collects parameters. Not thread-safe. */
   public static final class Builder {
-    private final StringBuilder text = new StringBuilder();
+    private static final String INIT_SEPARATOR = " -- ";
 
-    private Builder() {}
+    private final StringBuilder text = new StringBuilder();
+    private final StringBuilder initArguments = new StringBuilder();
+    private final long limit;
+
+    private Builder(long limit) {
+      this.limit = limit;
+    }
+
+    /** Takes a parameter, unless the command line becomes too long. */
+    private Builder put(StringBuilder to, String what, String parameter) throws LoaderException {
+      int before = to.length();
+      if (to == initArguments) {
+        checkOneSeparator(text);
+      } else if (!initArguments.isEmpty()) {
+        checkOneSeparator(parameter);
+      }
+      to.append(to.isEmpty() ? "" : " ").append(parameter);
+      long length = whole().getBytes(StandardCharsets.UTF_8).length;
+      if (length > limit) {
+        to.setLength(before);
+        throw error("length with " + what, length + " bytes", "must be at most " + limit);
+      }
+      return this;
+    }
+
+    private String whole() {
+      if (initArguments.isEmpty()) {
+        return text.toString();
+      }
+      String separator = text.isEmpty() ? INIT_SEPARATOR.substring(1) : INIT_SEPARATOR;
+      return text + separator + initArguments;
+    }
 
     /**
      * Appends text as a user types it: any number of parameters, quoted already where they need it.
@@ -48,7 +94,7 @@ public final class CommandLine {
      * @param parameters the text; if blank, nothing is appended
      * @return this builder
      * @throws LoaderException if it has a control character (line ends and tabs are), a half of a
-     *     surrogate pair, or an odd number of double quotes
+     *     surrogate pair, or an odd number of double quotes; if it does not fit the limit
      */
     public Builder append(String parameters) throws LoaderException {
       checkCharacters(parameters);
@@ -58,7 +104,7 @@ public final class CommandLine {
       }
       String stripped = parameters.strip();
       if (!stripped.isEmpty()) {
-        text.append(text.isEmpty() ? "" : " ").append(stripped);
+        put(text, "'" + stripped + "'", stripped);
       }
       return this;
     }
@@ -69,9 +115,14 @@ public final class CommandLine {
      * @param key its name: not empty, without blank, equals sign and double quote
      * @return this builder
      * @throws LoaderException if the name is not as said, or has a character that {@link #append}
-     *     refuses
+     *     refuses; if it does not fit the limit
      */
     public Builder add(String key) throws LoaderException {
+      checkKey(key);
+      return put(text, key, key);
+    }
+
+    private static void checkKey(String key) throws LoaderException {
       checkCharacters(key);
       if (!KEY.matcher(key).matches()) {
         throw error(
@@ -79,8 +130,6 @@ public final class CommandLine {
             "'" + key + "'",
             "must not be empty and have no blank, equals sign or double quote");
       }
-      text.append(text.isEmpty() ? "" : " ").append(key);
-      return this;
     }
 
     /**
@@ -90,22 +139,110 @@ public final class CommandLine {
      * @param value its value, without double quote
      * @return this builder
      * @throws LoaderException if name or value are not as said, or have a character that {@link
-     *     #append} refuses
+     *     #append} refuses; if it does not fit the limit
      */
     public Builder add(String key, String value) throws LoaderException {
       checkCharacters(value);
       if (value.indexOf('"') >= 0) {
         throw error("value of " + key, "'" + value + "'", "must have no double quote");
       }
-      add(key);
+      checkKey(key);
       boolean quoted = value.indexOf(' ') >= 0;
-      text.append('=').append(quoted ? "\"" + value + "\"" : value);
-      return this;
+      return put(text, key, key + '=' + (quoted ? '"' + value + '"' : value));
+    }
+
+    /**
+     * Appends a virtio-mmio device that the kernel cannot find otherwise ({@code
+     * virtio_mmio.device=SIZE@BASE:IRQ:ID}, drivers/virtio/virtio_mmio.c). May be called for
+     * several devices; the kernel makes them in this order. The kernel needs {@code
+     * CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES}.
+     *
+     * @param size the size of the device's registers in bytes, at least 0x100; written in M or K
+     *     where that is exact
+     * @param gpa where the registers are
+     * @param irq the device's interrupt, 1 to 2^31 - 1
+     * @param id the number of the platform device; the kernel counts from 0 if there is none
+     * @return this builder
+     * @throws IllegalArgumentException if the size is too small, the range ends above 2^64, or the
+     *     interrupt or the id is not in its range
+     * @throws LoaderException if it does not fit the limit
+     */
+    public Builder virtioMmioDevice(long size, long gpa, int irq, OptionalInt id)
+        throws LoaderException {
+      if (size < 0x100 || Long.compareUnsigned(gpa + (size - 1), gpa) < 0) {
+        throw new IllegalArgumentException(
+            String.format(
+                "virtio-mmio device of 0x%x at 0x%x: must have at least 0x100, and end below 2^64",
+                size, gpa));
+      }
+      if (irq < 1 || id.orElse(0) < 0) {
+        throw new IllegalArgumentException(
+            "irq " + irq + ", id " + id.orElse(0) + ": must be at least 1, and at least 0");
+      }
+      String written =
+          size % (1 << 20) == 0
+              ? (size >> 20) + "M"
+              : size % (1 << 10) == 0 ? (size >> 10) + "K" : Long.toString(size);
+      String value = String.format("%s@0x%x:%d", written, gpa, irq);
+      return add("virtio_mmio.device", id.isPresent() ? value + ":" + id.getAsInt() : value);
+    }
+
+    /**
+     * As {@link #virtioMmioDevice(long, long, int, OptionalInt)}, with an id of the kernel's
+     * choice.
+     *
+     * @param size the size of the device's registers in bytes
+     * @param gpa where the registers are
+     * @param irq the device's interrupt
+     * @return this builder
+     * @throws IllegalArgumentException as there
+     * @throws LoaderException as there
+     */
+    public Builder virtioMmioDevice(long size, long gpa, int irq) throws LoaderException {
+      return virtioMmioDevice(size, gpa, irq, OptionalInt.empty());
+    }
+
+    /**
+     * Appends an argument of the init process. These stand last, behind {@code --}, in the order of
+     * the calls, whatever is added to the builder afterwards. An argument with a blank is put in
+     * quotes, which the kernel takes off.
+     *
+     * @param argument the argument: not empty, without double quote
+     * @return this builder
+     * @throws LoaderException if the argument is not as said, or has a character that {@link
+     *     #append} refuses; if the builder's parameters have a {@code --}, which is refused
+     *     afterwards as well; if it does not fit the limit
+     */
+    public Builder initArgument(String argument) throws LoaderException {
+      checkCharacters(argument);
+      if (argument.isEmpty() || argument.indexOf('"') >= 0) {
+        throw error("init argument", "'" + argument + "'", "must not be empty nor have a quote");
+      }
+      boolean quoted = argument.indexOf(' ') >= 0;
+      return put(
+          initArguments, "init argument " + argument, quoted ? '"' + argument + '"' : argument);
+    }
+
+    /** Outside of quotes, a second "--" would be an argument of the init process. */
+    private static void checkOneSeparator(CharSequence text) throws LoaderException {
+      boolean quoted = false;
+      int begin = 0;
+      for (int i = 0; i <= text.length(); i++) {
+        char c = i == text.length() ? ' ' : text.charAt(i);
+        if (c == '"') {
+          quoted = !quoted;
+        } else if (c == ' ' && !quoted) {
+          if (text.subSequence(begin, i).toString().equals("--")) {
+            throw error("parameter", "--", "must not stand in text that has init arguments apart");
+          }
+          begin = i + 1;
+        }
+      }
     }
 
     /** {@return the command line} */
     public CommandLine build() {
-      return new CommandLine(text.toString());
+      return new CommandLine(whole());
     }
 
     private static void checkCharacters(String text) throws LoaderException {

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.util.OptionalInt;
 import org.javavmm.loader.LoaderException.Reason;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
@@ -85,5 +86,77 @@ class CommandLineTest {
     assertThrows(LoaderException.class, () -> builder.add("", "c"));
     assertThrows(LoaderException.class, () -> builder.append("d\n"));
     assertEquals("a", builder.build().toString());
+  }
+
+  @Test
+  void virtioMmioDevices() throws Exception {
+    CommandLine line =
+        CommandLine.builder()
+            .virtioMmioDevice(4096, 0xd000_0000L, 5)
+            .virtioMmioDevice(0x200, 0xd000_1000L, 6, OptionalInt.of(7))
+            .virtioMmioDevice(2 << 20, 1L << 32, 48, OptionalInt.of(0))
+            .virtioMmioDevice(1025, -2048, 1)
+            .build();
+    assertEquals(
+        "virtio_mmio.device=4K@0xd0000000:5 virtio_mmio.device=512@0xd0001000:6:7"
+            + " virtio_mmio.device=2M@0x100000000:48:0"
+            + " virtio_mmio.device=1025@0xfffffffffffff800:1",
+        line.toString());
+    CommandLine.Builder builder = CommandLine.builder();
+    misuse(
+        "virtio-mmio device of 0xff at 0x0: must have at least 0x100, and end below 2^64",
+        () -> builder.virtioMmioDevice(0xff, 0, 5));
+    misuse(
+        "virtio-mmio device of 0x1001 at 0xfffffffffffff000: must have at least 0x100, and end"
+            + " below 2^64",
+        () -> builder.virtioMmioDevice(0x1001, -0x1000, 5));
+    misuse(
+        "irq 0, id 0: must be at least 1, and at least 0",
+        () -> builder.virtioMmioDevice(0x1000, 0, 0));
+    misuse(
+        "irq 1, id -1: must be at least 1, and at least 0",
+        () -> builder.virtioMmioDevice(0x1000, 0, 1, OptionalInt.of(-1)));
+    assertEquals("", builder.build().toString());
+  }
+
+  private static void misuse(String message, Executable call) {
+    assertEquals(message, assertThrows(IllegalArgumentException.class, call).getMessage());
+  }
+
+  @Test
+  void initArgumentsStandLast() throws Exception {
+    CommandLine.Builder builder =
+        CommandLine.builder().add("a").initArgument("--single").add("b", "c d");
+    builder.initArgument("two words").append("e=\"x -- y\" f");
+    assertEquals(
+        "a b=\"c d\" e=\"x -- y\" f -- --single \"two words\"", builder.build().toString());
+    assertEquals("-- s", CommandLine.builder().initArgument("s").build().toString());
+    String apart = "parameter is --, must not stand in text that has init arguments apart";
+    refuses(apart, () -> builder.add("--"));
+    refuses(apart, () -> builder.append("x -- y"));
+    refuses(apart, () -> CommandLine.builder().append("a -- b").initArgument("c"));
+    refuses(
+        "init argument is '', must not be empty nor have a quote", () -> builder.initArgument(""));
+    refuses(
+        "init argument is '\"', must not be empty nor have a quote",
+        () -> builder.initArgument("\""));
+    assertEquals(
+        "a b=\"c d\" e=\"x -- y\" f -- --single \"two words\"", builder.build().toString());
+  }
+
+  @Test
+  void theParameterThatDoesNotFitIsNamed() throws Exception {
+    CommandLine.Builder builder = CommandLine.builder(10).add("a", "b").add("\u00fc");
+    refuses("length with root is 16 bytes, must be at most 10", () -> builder.add("root", "/dev"));
+    refuses("length with 'x y z' is 12 bytes, must be at most 10", () -> builder.append(" x y z "));
+    refuses(
+        "length with init argument s is 11 bytes, must be at most 10",
+        () -> builder.initArgument("s"));
+    assertEquals("a=b \u00fc cde", builder.add("cde").build().toString());
+    refuses("length with f is 12 bytes, must be at most 10", () -> builder.add("f"));
+    CommandLine.Builder init = CommandLine.builder(6).initArgument("s");
+    assertEquals("a -- s", init.add("a").build().toString());
+    refuses("length with b is 8 bytes, must be at most 6", () -> init.add("b"));
+    misuse("limit -1: must be at least 0", () -> CommandLine.builder(-1));
   }
 }
