@@ -4,6 +4,7 @@
 @org.jspecify.annotations.NullMarked
 module org.javavmm.loader {
   requires transitive org.javavmm.memory;
+  requires org.javavmm.codec;
   requires static org.jspecify;
 
   exports org.javavmm.loader;
