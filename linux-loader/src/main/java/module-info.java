@@ -5,6 +5,7 @@
 module org.javavmm.loader {
   requires org.javavmm.codec;
   requires transitive org.javavmm.memory;
+  requires org.javavmm.codec;
   requires static org.jspecify;
 
   exports org.javavmm.loader;

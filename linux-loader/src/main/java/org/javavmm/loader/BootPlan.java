@@ -601,9 +601,14 @@ public final class BootPlan {
     try {
       copy.run();
     } catch (InternalError e) {
-      throw LoaderException.of(
-          Reason.FILE, name, "file", "shorter than when it was opened", "must not change", e);
+      throw becameShorter(name, e);
     }
+  }
+
+  /** {@return the error for a mapped file that is shorter than its mapping} */
+  static LoaderException becameShorter(String name, InternalError cause) {
+    return LoaderException.of(
+        Reason.FILE, name, "file", "shorter than when it was opened", "must not change", cause);
   }
 
   private byte[] zeroPageBytes(long rsdpAddress) {

@@ -3,10 +3,16 @@ package org.javavmm.loader;
 
 import static org.javavmm.loader.MemoryRange.hex;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
+import org.javavmm.codec.CompressionFormat;
+import org.javavmm.codec.DecompressionException;
+import org.javavmm.codec.Decompressors;
 import org.javavmm.loader.LoaderException.Reason;
 import org.javavmm.memory.GuestMemory;
 
@@ -22,6 +28,11 @@ public final class BzImage extends KernelImage {
   private static final int ENTRY_64 = 0x200;
   private static final int MINIMUM_VERSION = 0x206;
   private static final int RELEASE_LIMIT = 256;
+
+  /** The most that is decompressed of a kernel whose header does not say. */
+  private static final long PAYLOAD_MAX = 256 << 20;
+
+  private static final long PAYLOAD_ALIGNMENT = 4096;
 
   /** What a kernel with page tables of four levels can address. */
   private static final long ADDRESS_LIMIT = 1L << 46;
@@ -252,6 +263,90 @@ public final class BzImage extends KernelImage {
     return protocolVersion() < 0x208
         ? 0
         : Integer.toUnsignedLong(head.getInt(BootParamsLayout.PAYLOAD_LENGTH));
+  }
+
+  /**
+   * Decompresses the payload: the {@code vmlinux} that the kernel would unpack itself. What is
+   * allocated is bounded by init_size, and by 256 MiB before protocol 2.10.
+   *
+   * @param arena how long the decompressed kernel lives
+   * @return the kernel, without symbols and with all its entries; usable until the arena is closed
+   * @throws LoaderException if the protocol is older than 2.08 and has no payload; if the payload's
+   *     format is not known or no codec is there for it; if it is damaged, ends early, or has
+   *     another size than it says; or if what comes out is not an ELF file that can be loaded
+   * @throws IllegalStateException if the arena, or the one of this image, is closed
+   */
+  public ElfKernel decompressPayload(Arena arena) throws LoaderException {
+    if (payloadLength() < Integer.BYTES) {
+      throw error(
+          Reason.PAYLOAD,
+          "payload_length",
+          payloadLength(),
+          "must be at least 0x4, which is the size of the size at its end (protocol 2.08)");
+    }
+    MemorySegment payload = kernel.asSlice(payloadOffset(), payloadLength());
+    CompressionFormat format =
+        CompressionFormat.detect(payload)
+            .orElseThrow(() ->
+                error(
+                    Reason.PAYLOAD,
+                    "payload's format",
+                    "not known",
+                    "must be one of " + Arrays.toString(CompressionFormat.values())));
+    long size = checkedUncompressedSize(payload);
+    // Of gzip the size is a part, to all others the kernel's build appends it.
+    long tail = format == CompressionFormat.GZIP ? 0 : Integer.BYTES;
+    MemorySegment output = arena.allocate(size, PAYLOAD_ALIGNMENT);
+    long written;
+    try {
+      written =
+          Decompressors.decompress(format, payload.asSlice(0, payload.byteSize() - tail), output);
+    } catch (DecompressionException e) {
+      throw LoaderException.of(
+          Reason.PAYLOAD,
+          name(),
+          "payload's " + format.label() + " " + e.field(),
+          e.value(),
+          e.limit(),
+          e);
+    } catch (InternalError e) { // SIGBUS: the mapped file is shorter now
+      throw BootPlan.becameShorter(name(), e);
+    }
+    if (written != size) {
+      throw error(
+          Reason.PAYLOAD,
+          "payload's uncompressed size",
+          written + " bytes",
+          "must be " + size + ", as its last 4 bytes say");
+    }
+    // Tables of relocations may stand behind the ELF file: nothing refers to them.
+    return parsePayload(output);
+  }
+
+  private long checkedUncompressedSize(MemorySegment payload) throws LoaderException {
+    long size = copy(payload, payload.byteSize() - Integer.BYTES, Integer.BYTES).getInt();
+    size &= 0xffff_ffffL;
+    long limit = protocolVersion() >= 0x20a ? initSize() : PAYLOAD_MAX;
+    if (size == 0 || size > limit) {
+      throw error(
+          Reason.PAYLOAD,
+          "payload's uncompressed size",
+          size,
+          "must be from 0x1 to " + hex(limit) + (protocolVersion() >= 0x20a ? ", init_size" : ""));
+    }
+    return size;
+  }
+
+  private ElfKernel parsePayload(MemorySegment output) throws LoaderException {
+    String called = name() + " (payload)";
+    MemorySegment elf = output.asReadOnly();
+    ByteBuffer start = copy(elf, 0, Math.min(MultibootHeader.SEARCH_SIZE, elf.byteSize()));
+    Magic magic = Magic.of(start);
+    if (magic != Magic.ELF) {
+      throw LoaderException.of(
+          Reason.PAYLOAD, called, "format", magic.description(), "must be an ELF vmlinux");
+    }
+    return ElfKernel.parse(called, elf, start, Optional.empty());
   }
 
   @Override

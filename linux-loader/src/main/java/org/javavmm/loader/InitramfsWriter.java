@@ -7,19 +7,24 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * Writes an initramfs: a cpio archive in the "newc" format that Linux unpacks into its first root
  * file system (Documentation/driver-api/early-userspace/buffer-format.rst).
  *
- * <p>The same calls give the same bytes: times and owners are 0, inode numbers count from 1. Names
- * are relative to the root, with {@code /} between folders, in UTF-8. The kernel makes no missing
- * folders and drops what would lie in one, so a folder must be written before what is in it. An
- * archive whose folders come from another, joined before it, must write these again.
+ * <p>The same calls give the same bytes: times are 0, and owners unless {@link #owner} sets them,
+ * inode numbers count from 1. Names are relative to the root, with {@code /} between folders, in
+ * UTF-8. The kernel makes no missing folders and drops what would lie in one, so a folder must be
+ * written before what is in it. An archive whose folders come from another, joined before it, must
+ * write these again.
  *
  * <p>Wrong names and numbers are {@link IllegalArgumentException}s, before anything is written for
  * the entry. Not thread-safe.
@@ -33,12 +38,16 @@ public final class InitramfsWriter {
   private static final int PATH_MAX = 4096;
 
   private static final long FILE_SIZE_MAX = 0xffff_ffffL;
+  private static final long ID_MAX = 0xffff_ffffL;
+  private static final int S_IFMT = 0170000;
 
+  private static final int S_IFIFO = 0010000;
   private static final int S_IFCHR = 0020000;
   private static final int S_IFDIR = 0040000;
   private static final int S_IFBLK = 0060000;
   private static final int S_IFREG = 0100000;
   private static final int S_IFLNK = 0120000;
+  private static final int S_IFSOCK = 0140000;
 
   private final OutputStream out;
 
@@ -47,6 +56,8 @@ public final class InitramfsWriter {
 
   private long position;
   private int inode;
+  private long uid;
+  private long gid;
   private boolean finished;
 
   /**
@@ -56,6 +67,177 @@ public final class InitramfsWriter {
    */
   public InitramfsWriter(OutputStream out) {
     this.out = out;
+  }
+
+  /**
+   * Sets the owner of the entries that follow. At first it is root, 0 and 0.
+   *
+   * @param user the number of the user, from 0 to 2^32 - 1
+   * @param group the number of the group, from 0 to 2^32 - 1
+   * @return this writer
+   * @throws IllegalArgumentException if a number is out of range
+   */
+  public InitramfsWriter owner(long user, long group) {
+    if (user < 0 || user > ID_MAX || group < 0 || group > ID_MAX) {
+      throw new IllegalArgumentException(
+          "owner " + user + ":" + group + ": must be from 0 to " + ID_MAX);
+    }
+    uid = user;
+    gid = group;
+    return this;
+  }
+
+  /**
+   * Copies all that is in a folder, in the order of the names: files, folders, links as they are
+   * and device nodes, with their permissions. Owners are not copied, see {@link #owner}. It must
+   * not change meanwhile.
+   *
+   * @param name the folder's name in the archive, which is written before; {@code .} is the root,
+   *     which need not be
+   * @param source the folder to copy
+   * @return this writer
+   * @throws IllegalStateException as {@link #folder}
+   * @throws IllegalArgumentException as {@link #folder}
+   * @throws LoaderException if the source is not a folder, or has something else in it
+   * @throws IOException if the source cannot be read, or if the stream fails
+   */
+  public InitramfsWriter tree(String name, Path source) throws IOException {
+    checkOpen();
+    if (!Files.isDirectory(source, LinkOption.NOFOLLOW_LINKS)) {
+      throw LoaderException.of(
+          LoaderException.Reason.FILE,
+          source.toString(),
+          "source",
+          "not a folder",
+          "must be a folder, not a link to one");
+    }
+    List<Path> children;
+    try (Stream<Path> found = Files.list(source)) {
+      children = found.sorted(Comparator.comparing(InitramfsWriter::fileName)).toList();
+    }
+    for (Path child : children) {
+      copy(name.equals(".") ? fileName(child) : name + "/" + fileName(child), child);
+    }
+    return this;
+  }
+
+  private static String fileName(Path path) {
+    return String.valueOf(path.getFileName());
+  }
+
+  private void copy(String name, Path source) throws IOException {
+    Map<String, Object> attributes =
+        Files.readAttributes(source, "unix:mode,rdev", LinkOption.NOFOLLOW_LINKS);
+    int mode = (int) attributes.getOrDefault("mode", 0);
+    long device = (long) attributes.getOrDefault("rdev", 0L);
+    int permissions = mode & 07777;
+    switch (mode & S_IFMT) {
+      case S_IFDIR -> folder(name, permissions).tree(name, source);
+      case S_IFREG -> file(name, permissions, source);
+      case S_IFLNK -> symlink(name, Files.readSymbolicLink(source).toString());
+      case S_IFCHR, S_IFBLK -> // as the C library packs it
+          device(
+              name,
+              mode & S_IFMT,
+              permissions,
+              (int) ((device >> 8) & 0xfff),
+              (int) ((device & 0xff) | ((device >> 12) & 0xfff00)));
+      default ->
+          throw LoaderException.of(
+              LoaderException.Reason.FILE,
+              source.toString(),
+              "file",
+              "a FIFO or socket",
+              "must be a file, folder, link or device node");
+    }
+  }
+
+  /**
+   * Writes what a list says, in the format of the kernel's {@code gen_init_cpio}: {@code file NAME
+   * SOURCE MODE UID GID}, {@code dir NAME MODE UID GID}, {@code nod NAME MODE UID GID b|c MAJOR
+   * MINOR}, {@code slink NAME TARGET MODE UID GID}, {@code pipe NAME MODE UID GID}, {@code sock
+   * NAME MODE UID GID}, each on a line; modes are octal, empty lines and those with {@code #} are
+   * skipped. A slash before a name is dropped. Hard links and variables in sources are not
+   * supported. The owner afterwards is that of the last line.
+   *
+   * @param called what to call the list in messages
+   * @param lines the lines
+   * @param base where relative sources are looked for
+   * @return this writer
+   * @throws IllegalStateException as {@link #folder}
+   * @throws LoaderException if a line makes no sense, or a source is not as {@link #file(String,
+   *     int, Path)} needs it; the lines before are written
+   * @throws IOException if a source cannot be read, or if the stream fails
+   */
+  public InitramfsWriter list(String called, List<String> lines, Path base) throws IOException {
+    checkOpen();
+    for (int i = 0; i < lines.size(); i++) {
+      String line = lines.get(i).strip();
+      if (line.isEmpty() || line.startsWith("#")) {
+        continue;
+      }
+      try {
+        listed(line.split("[ \t]+"), base);
+      } catch (IllegalArgumentException e) {
+        throw LoaderException.of(
+            LoaderException.Reason.INITRD,
+            called,
+            "line " + (i + 1),
+            "'" + line + "'",
+            String.valueOf(e.getMessage()),
+            e);
+      }
+    }
+    return this;
+  }
+
+  private void listed(String[] words, Path base) throws IOException {
+    int fields =
+        switch (words[0]) {
+          case "file", "slink" -> 6;
+          case "dir", "pipe", "sock" -> 5;
+          case "nod" -> 8;
+          default ->
+              throw new IllegalArgumentException(
+                  "must begin with file, dir, nod, slink, pipe or sock");
+        };
+    if (words.length != fields) {
+      throw new IllegalArgumentException("must have " + fields + " fields, has " + words.length);
+    }
+    int at = fields == 6 ? 3 : 2; // the mode's
+    int mode = (int) number(words[at], 8, "mode", 07777);
+    String name = words[1].replaceFirst("^/+", "");
+    owner(number(words[at + 1], 10, "user", ID_MAX), number(words[at + 2], 10, "group", ID_MAX));
+    switch (words[0]) {
+      case "file" -> file(name, mode, base.resolve(words[2]));
+      case "slink" -> symlink(name, words[2]);
+      case "dir" -> folder(name.isEmpty() ? "." : name, mode);
+      case "pipe" -> device(name, S_IFIFO, mode, 0, 0);
+      case "sock" -> device(name, S_IFSOCK, mode, 0, 0);
+      default -> {
+        if (!words[5].equals("b") && !words[5].equals("c")) {
+          throw new IllegalArgumentException("must have b or c before the device's number");
+        }
+        device(
+            name,
+            words[5].equals("b") ? S_IFBLK : S_IFCHR,
+            mode,
+            (int) number(words[6], 10, "major number", 0xfff),
+            (int) number(words[7], 10, "minor number", 0xfffff));
+      }
+    }
+  }
+
+  private static long number(String word, int radix, String what, long maximum) {
+    long value = -1;
+    if (word.length() <= 12 && word.chars().allMatch(c -> Character.digit(c, radix) >= 0)) {
+      value = Long.parseLong(word, radix);
+    }
+    if (value < 0 || value > maximum) {
+      throw new IllegalArgumentException(
+          what + " must be from 0 to " + Long.toString(maximum, radix) + ", in base " + radix);
+    }
+    return value;
   }
 
   /**
@@ -279,7 +461,19 @@ public final class InitramfsWriter {
       throws IOException {
     byte[] bytes = name.getBytes(StandardCharsets.UTF_8);
     long[] fields = {
-      ino, mode, 0, 0, links, 0, size, 0, 0, major, minor, bytes.length + 1, 0
+      ino,
+      mode,
+      ino == 0 ? 0 : uid,
+      ino == 0 ? 0 : gid,
+      links,
+      0,
+      size,
+      0,
+      0,
+      major,
+      minor,
+      bytes.length + 1,
+      0
     }; // ino mode uid gid nlink mtime filesize devmajor devminor rdevmajor rdevminor namesize check
     StringBuilder header = new StringBuilder(HEADER_SIZE).append("070701");
     for (long field : fields) {

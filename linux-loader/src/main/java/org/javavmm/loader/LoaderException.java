@@ -45,7 +45,10 @@ public abstract sealed class LoaderException extends IOException {
      * BadCommandLine}.
      */
     COMMAND_LINE,
-    /** The initrd is empty or does not fit. Thrown as {@link BadInitrd}. */
+    /**
+     * The initrd is empty or does not fit, or the list of its files has a line that makes no sense.
+     * Thrown as {@link BadInitrd}.
+     */
     INITRD,
     /**
      * A compressed kernel that cannot be unpacked, or unpacks to something else than a kernel.
@@ -129,7 +132,9 @@ public abstract sealed class LoaderException extends IOException {
     }
   }
 
-  /** The initrd is empty or does not fit. */
+  /**
+   * The initrd is empty or does not fit, or the list of its files has a line that makes no sense.
+   */
   public static final class BadInitrd extends LoaderException {
     @Serial private static final long serialVersionUID = 1L;
 

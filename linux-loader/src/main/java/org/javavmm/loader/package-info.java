@@ -5,9 +5,9 @@
  *
  * <p>The way of a boot is: {@link org.javavmm.loader.KernelImage#read read} the kernel, {@link
  * org.javavmm.loader.BootPlan plan} where everything goes, write the plan into guest memory, and
- * give a vCPU the plan's entry point and zero page. Reading and planning touch no guest memory and
- * make every check, so that a monitor can refuse bad input before it creates anything; writing a
- * plan cannot fail for a reason that lies in the image.
+ * give a vCPU the plan's registers. Reading and planning touch no guest memory and make every
+ * check, so that a monitor can refuse bad input before it creates anything; writing a plan cannot
+ * fail for a reason that lies in the image.
  *
  * <p>Files come from outside and are not trusted: whatever is wrong with one is a {@link
  * org.javavmm.loader.LoaderException} that names the field, its value and its limit. All of this

@@ -8,7 +8,16 @@ import java.util.List;
 
 /** Reads a newc archive back, straight from the format's description. */
 final class CpioReader {
-  record Entry(String name, int ino, int mode, int nlink, int major, int minor, Content content) {
+  record Entry(
+      String name,
+      int ino,
+      int mode,
+      int nlink,
+      int major,
+      int minor,
+      Content content,
+      int uid,
+      int gid) {
     String describe() {
       return name + " " + Integer.toOctalString(mode) + " " + nlink + " " + content.size();
     }
@@ -48,7 +57,7 @@ final class CpioReader {
       for (int i = 0; i < 13; i++) {
         fields[i] = Integer.parseUnsignedInt(ascii(archive, at + 6 + 8 * i, 8), 16);
       }
-      for (int zero : new int[] {2, 3, 5, 7, 8, 12}) { // uid gid mtime devmajor devminor check
+      for (int zero : new int[] {5, 7, 8, 12}) { // mtime devmajor devminor check
         if (fields[zero] != 0) {
           throw new AssertionError("field " + zero + " is " + fields[zero]);
         }
@@ -71,7 +80,15 @@ final class CpioReader {
       byte[] content = Arrays.copyOfRange(archive, data, end);
       entries.add(
           new Entry(
-              text, fields[0], fields[1], fields[4], fields[9], fields[10], new Content(content)));
+              text,
+              fields[0],
+              fields[1],
+              fields[4],
+              fields[9],
+              fields[10],
+              new Content(content),
+              fields[2],
+              fields[3]));
       at = end + zeros(archive, end);
     }
   }

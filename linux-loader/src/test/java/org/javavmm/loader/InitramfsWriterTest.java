@@ -4,6 +4,7 @@ package org.javavmm.loader;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -11,6 +12,7 @@ import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
@@ -183,5 +185,148 @@ class InitramfsWriterTest {
     assertThrows(IllegalStateException.class, () -> writer.folder("a", 0755));
     assertThrows(IllegalStateException.class, writer::finish);
     assertEquals(List.of(), CpioReader.read(out.toByteArray()));
+  }
+
+  private static String describe(CpioReader.Entry entry) {
+    return entry.describe() + " " + entry.uid() + ":" + entry.gid();
+  }
+
+  @Test
+  void copiesFolders() throws Exception {
+    Path tree = Files.createDirectories(folder.resolve("tree"));
+    Path bin = Files.createDirectories(tree.resolve("bin"));
+    Path tool = Files.write(bin.resolve("tool"), new byte[] {1, 2, 3});
+    Files.setPosixFilePermissions(tool, PosixFilePermissions.fromString("rwxr-x--x"));
+    Files.setPosixFilePermissions(bin, PosixFilePermissions.fromString("rwx------"));
+    Files.createSymbolicLink(tree.resolve("away"), Path.of("/nowhere/x"));
+    Files.createSymbolicLink(tree.resolve("loop"), Path.of("."));
+    Files.write(tree.resolve("a\nb"), new byte[0]);
+    Files.setPosixFilePermissions(
+        tree.resolve("a\nb"), PosixFilePermissions.fromString("r--------"));
+    writer.owner(5, 4294967295L).tree(".", tree).folder("again", 0755).tree("again", tree).finish();
+    List<String> names =
+        CpioReader.read(out.toByteArray()).stream().map(InitramfsWriterTest::describe).toList();
+    assertEquals(
+        List.of(
+            "a\nb 100400 1 0 5:-1",
+            "away 120777 1 10 5:-1",
+            "bin 40700 2 0 5:-1",
+            "bin/tool 100751 1 3 5:-1",
+            "loop 120777 1 1 5:-1",
+            "again 40755 2 0 5:-1"),
+        names.subList(0, 6));
+    assertEquals("again/bin/tool 100751 1 3 5:-1", names.get(9));
+    assertEquals(11, names.size());
+  }
+
+  @Test
+  void copiesDeviceNodes() throws Exception {
+    TestTools.require("mknod");
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    Path tree = Files.createDirectories(folder.resolve("dev"));
+    assumeTrue(
+        new ProcessBuilder("mknod", tree.resolve("null").toString(), "c", "259", "70000")
+                .redirectErrorStream(true)
+                .redirectOutput(folder.resolve("output").toFile())
+                .start()
+                .waitFor()
+            == 0,
+        "capability mknod: not permitted to this user");
+    new InitramfsWriter(bytes).tree(".", tree).finish();
+    CpioReader.Entry entry = CpioReader.read(bytes.toByteArray()).getFirst();
+    assertEquals(0020000, entry.mode() & 0170000);
+    assertEquals(259, entry.major());
+    assertEquals(70000, entry.minor());
+  }
+
+  @Test
+  void refusesFoldersThatAreNone() throws Exception {
+    Path file = Files.createFile(folder.resolve("file"));
+    LoaderException e = assertThrows(LoaderException.class, () -> writer.tree(".", file));
+    assertEquals(
+        file + ": source is not a folder, must be a folder, not a link to one", e.getMessage());
+    Path link = Files.createSymbolicLink(folder.resolve("link"), folder);
+    assertThrows(LoaderException.BadFile.class, () -> writer.tree(".", link));
+    Path tree = Files.createDirectories(folder.resolve("tree"));
+    refuses(
+        "etc/x: etc must be written before, as a folder",
+        () -> {
+          Files.createFile(tree.resolve("x"));
+          writer.tree("etc", tree);
+        });
+    assertEquals(0, out.size());
+  }
+
+  @Test
+  void followsLists() throws Exception {
+    Files.write(folder.resolve("busybox"), new byte[] {1, 2});
+    writer
+        .list(
+            "list",
+            """
+            # a comment
+
+            dir / 0755 0 0
+            dir /dev 755 0 0
+            nod /dev/console 644 0 5 c 5 1
+            nod /dev/vda 660 0 6 b 254 1048575
+            \tfile /init busybox 4755 1000 1001
+            slink linuxrc /init 777 0 0
+            pipe /p 600 0 0
+            sock /s 0777 0 0
+            """
+                .lines()
+                .toList(),
+            folder)
+        .finish();
+    List<CpioReader.Entry> entries = CpioReader.read(out.toByteArray());
+    assertEquals(
+        List.of(
+            ". 40755 2 0 0:0",
+            "dev 40755 2 0 0:0",
+            "dev/console 20644 1 0 0:5",
+            "dev/vda 60660 1 0 0:6",
+            "init 104755 1 2 1000:1001",
+            "linuxrc 120777 1 5 0:0",
+            "p 10600 1 0 0:0",
+            "s 140777 1 0 0:0"),
+        entries.stream().map(InitramfsWriterTest::describe).toList());
+    assertEquals(1048575, entries.get(3).minor());
+  }
+
+  @Test
+  void refusesLinesThatMakeNoSense() throws Exception {
+    for (String[] bad :
+        new String[][] {
+          {"link a b 0 0 0", "must begin with file, dir, nod, slink, pipe or sock"},
+          {"dir a 0755 0", "must have 5 fields, has 4"},
+          {"file a b 0755 0 0 c", "must have 6 fields, has 7"},
+          {"dir a 0788 0 0", "mode must be from 0 to 7777, in base 8"},
+          {"dir a -1 0 0", "mode must be from 0 to 7777, in base 8"},
+          {"dir a 10000 0 0", "mode must be from 0 to 7777, in base 8"},
+          {"dir a 0 4294967296 0", "user must be from 0 to 4294967295, in base 10"},
+          {"dir a 0 0 x", "group must be from 0 to 4294967295, in base 10"},
+          {"nod a 0 0 0 u 1 1", "must have b or c before the device's number"},
+          {"nod a 0 0 0 c 4096 1", "major number must be from 0 to 4095, in base 10"},
+          {
+            "nod a 0 0 0 c 1 99999999999999999999",
+            "minor number must be from 0 to 1048575, in base 10"
+          },
+          {"pipe ../p 0 0 0", "name '../p': must be relative, without empty parts, '.' and '..'"},
+          {"sock x/s 0 0 0", "x/s: x must be written before, as a folder"},
+          {"slink / t 0 0 0", "name '': must be relative, without empty parts, '.' and '..'"}
+        }) {
+      LoaderException e =
+          assertThrows(
+              LoaderException.BadInitrd.class,
+              () -> writer.list("list", List.of("", bad[0]), folder));
+      assertEquals("list: line 2 is '" + bad[0] + "', " + bad[1], e.getMessage());
+    }
+    assertThrows(
+        LoaderException.BadFile.class,
+        () -> writer.list("list", List.of("file a no-such-file 0 0 0"), folder));
+    assertEquals(0, out.size());
+    refuses("owner -1:0: must be from 0 to 4294967295", () -> writer.owner(-1, 0));
+    refuses("owner 0:4294967296: must be from 0 to 4294967295", () -> writer.owner(0, 1L << 32));
   }
 }
