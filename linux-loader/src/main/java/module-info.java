@@ -3,7 +3,6 @@
 /** Loads Linux kernels and builds what their boot protocols ask for. */
 @org.jspecify.annotations.NullMarked
 module org.javavmm.loader {
-  requires org.javavmm.codec;
   requires transitive org.javavmm.memory;
   requires org.javavmm.codec;
   requires static org.jspecify;

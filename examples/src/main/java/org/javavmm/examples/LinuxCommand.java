@@ -3,6 +3,7 @@ package org.javavmm.examples;
 
 import java.io.IOException;
 import java.io.PrintStream;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -12,6 +13,7 @@ import org.javavmm.lab.DebianPackages;
 import org.javavmm.lab.KernelPackage;
 import org.javavmm.loader.BootEntry;
 import org.javavmm.loader.BootPlan;
+import org.javavmm.loader.BzImage;
 import org.javavmm.loader.CommandLine;
 import org.javavmm.loader.Initrd;
 import org.javavmm.loader.KernelImage;
@@ -244,7 +246,9 @@ final class LinuxCommand {
     }
 
     KernelImage prepare(KernelImage kernel) throws LoaderException {
-      return kernel;
+      return decompress && kernel instanceof BzImage image
+          ? image.decompressPayload(Arena.ofAuto())
+          : kernel;
     }
   }
 }

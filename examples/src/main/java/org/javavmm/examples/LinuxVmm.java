@@ -57,7 +57,7 @@ final class LinuxVmm {
    * @param timing whether and how the times of its boot are printed
    */
   record Machine(
-      long memory, int cpus, BootPlan plan, GuestDevices devices, boolean reboot, Timing timing) {}
+      Hardware hardware, BootPlan plan, GuestDevices devices, boolean reboot, Timing timing) {}
 
   private final Machine machine;
   private final BootTimeline timeline;

@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDate;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
@@ -63,7 +64,7 @@ class BootMatrixLabTest {
           BootMatrix.judge(cell, read(id + ".status"), read(id + ".out"), read(id + ".err")));
     }
     if (!PAGE.isEmpty()) {
-      Files.writeString(ROOT.resolve(PAGE), BootMatrix.page(results, LocalDate.now().toString()));
+      Files.writeString(ROOT.resolve(PAGE), BootMatrix.page(results, LocalDate.now(ZoneOffset.UTC).toString()));
     }
     return results.stream()
         .map(r ->

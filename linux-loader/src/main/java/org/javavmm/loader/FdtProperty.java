@@ -163,7 +163,7 @@ public final class FdtProperty {
   }
 
   private LoaderException error(String field, int found, String limit) {
-    return new LoaderException(
+    return LoaderException.of(
         LoaderException.Reason.FORMAT,
         "device tree property " + name,
         field,

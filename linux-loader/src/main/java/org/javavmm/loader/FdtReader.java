@@ -283,7 +283,7 @@ final class FdtReader {
   }
 
   private LoaderException error(Reason reason, String field, String value, String limit) {
-    return new LoaderException(reason, subject, field, value, limit);
+    return LoaderException.of(reason, subject, field, value, limit);
   }
 
   private static String unsigned(int value) {

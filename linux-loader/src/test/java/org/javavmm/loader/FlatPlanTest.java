@@ -87,9 +87,9 @@ class FlatPlanTest {
   @Test
   void baseIsAlignedAndInMemory() throws Exception {
     arm.putLong(8, 0x80000);
-    // The base below 1.5 MiB would be 0, where there is no memory.
-    FlatPlan plan = plan(arm, new MemoryRange(0x180000, 16 * MIB)).build();
-    assertEquals(2 * MIB + 0x80000, plan.entry());
+    // The image would fit at 0x280000, but its base, 0x200000, is not in memory.
+    FlatPlan plan = plan(arm, new MemoryRange(0x240000, 16 * MIB)).build();
+    assertEquals(4 * MIB + 0x80000, plan.entry());
     // What is below the image need not be free.
     plan = plan(arm, new MemoryRange(0, 16 * MIB)).reserve(new MemoryRange(0, 0x80000)).build();
     assertEquals(0x80000, plan.entry());

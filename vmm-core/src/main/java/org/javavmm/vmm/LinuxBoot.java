@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.UUID;
 import org.javavmm.acpi.AcpiTables;
 import org.javavmm.acpi.Aml;
 import org.javavmm.acpi.AmlData;
@@ -29,6 +30,7 @@ import org.javavmm.arch.BootState;
 import org.javavmm.arch.Gdt;
 import org.javavmm.arch.MpTable;
 import org.javavmm.arch.PageTables;
+import org.javavmm.arch.Smbios;
 import org.javavmm.arch.Topology;
 import org.javavmm.device.AddressRange;
 import org.javavmm.device.InterruptLine;
@@ -69,6 +71,11 @@ public final class LinuxBoot {
 
   /** The distance between NUMA nodes that tables give by custom; to itself it is 10. */
   private static final int FAR = 20;
+
+  private static final int CHASSIS_OTHER = 1;
+
+  /** The SMBIOS value for a machine whose id is not set. */
+  private static final UUID NO_ID = new UUID(0, 0);
 
   private LinuxBoot() {}
 
@@ -293,10 +300,29 @@ public final class LinuxBoot {
               + plan.identityMap()
               + ": all must lie below 4 GiB, what the page tables map");
     }
-    PlacedTables placed =
-        tables.place(X86Layout.ACPI_START, X86Layout.ACPI_END - X86Layout.ACPI_START);
+    PlacedTables placed = tables.place(X86Layout.ACPI_START, Smbios.AREA - X86Layout.ACPI_START);
     enter(vmm, plan, placed.rsdpAddress());
     vmm.memory().write(placed.gpa(), placed.bytes());
+    smbios(vmm).writeTo(vmm.memory(), Smbios.AREA);
+  }
+
+  /** What the guest's tools show as the machine's maker, processors and memory. */
+  private static Smbios smbios(Vmm vmm) {
+    List<AddressRange> memory = new ArrayList<>();
+    for (GuestRegion region : vmm.memory().regions()) {
+      if (region.gpa() == 0 || region.gpa() == X86Layout.HOLE_END) {
+        memory.add(new AddressRange("ram", region.gpa(), region.gpa() + region.size() - 1));
+      }
+    }
+    Smbios.Builder tables =
+        Smbios.builder()
+            .bios("java-vmm", "1", "01/01/2026")
+            .system(
+                new Smbios.SystemInformation("java-vmm", "virtual machine", "1", "", "", "", NO_ID))
+            .chassis(new Smbios.Chassis(CHASSIS_OTHER, "java-vmm", "", "", "", ""))
+            .memory(memory)
+            .bootInformation();
+    return tables.build();
   }
 
   /**

@@ -17,8 +17,10 @@ import org.javavmm.arch.CpuFeatureException;
 import org.javavmm.arch.CpuFeatures;
 import org.javavmm.arch.CpuModel;
 import org.javavmm.arch.CpuidTemplate;
+import org.javavmm.arch.Mtrr;
 import org.javavmm.arch.Topology;
 import org.javavmm.device.AddressMap;
+import org.javavmm.device.AddressRange;
 import org.javavmm.device.Bus;
 import org.javavmm.device.InterruptLine;
 import org.javavmm.device.LevelLine;
@@ -125,17 +127,27 @@ public final class Vmm implements AutoCloseable {
               gate,
               wanted.timeline,
               kvm.checkExtension(Cap.KVMCLOCK_CTRL) != 0);
+      Cpuid supported = kvm.supportedCpuid();
+      // Devices' places below 4 GiB are not cached, as firmware leaves them.
+      Mtrr memoryTypes =
+          Mtrr.uncached(
+              physicalBits(supported),
+              List.of(new AddressRange("devices", X86Layout.HOLE_START, X86Layout.HOLE_END - 1)));
       for (int number = 0; number < wanted.cpus; number++) {
         Vcpu vcpu = vm.createVcpu(topology.apicId(number));
         vcpu.setCpuid2(cpuid.forVcpu(number, topology));
-        BootState.reset(vcpu);
+        BootState.reset(vcpu, memoryTypes);
         loops.add(new VcpuLoop(vcpu, shared));
       }
       events = undo.on(EventLoop.create("events"));
-      board = new Board(this, vm, addressBits(kvm.supportedCpuid()));
+      board = new Board(this, vm, addressBits(supported));
       undo.keep();
     }
     events.onFailure((name, cause) -> stop(monitorFailure(name, cause)));
+  }
+
+  private static int physicalBits(Cpuid cpuid) {
+    return cpuid.find(0x8000_0008, 0).map(Cpuid.Entry::eax).orElse(MIN_ADDRESS_BITS) & 0xff;
   }
 
   /** Leaf 0x80000008: the width of physical addresses, and of a guest's where it is less. */
