@@ -9,6 +9,7 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.javavmm.arch.CpuFeatures;
 import org.javavmm.arch.CpuModel;
+import org.javavmm.arch.Topology;
 import org.javavmm.vmm.NumaNode;
 import org.javavmm.vmm.Vmm;
 import picocli.CommandLine.Model.CommandSpec;
@@ -147,8 +148,29 @@ record Hardware(
         String.format(Locale.ROOT, "--numa: CPUs %s: must be a number, or FIRST-LAST", text));
   }
 
+  /**
+   * A package for each node, for CPUs of different nodes share no cache; or for each CPU, where
+   * nodes are not alike.
+   */
+  private Topology topology() {
+    if (nodes.isEmpty()) {
+      return Topology.ofCores(cpus);
+    }
+    int each = cpus / nodes.size();
+    for (int node = 0; node < nodes.size(); node++) {
+      if (!nodes.get(node).cpus().equals(consecutive(node * each, each))) {
+        return new Topology(cpus, 1, 1, 1);
+      }
+    }
+    return new Topology(nodes.size(), 1, each, 1);
+  }
+
+  private static List<Integer> consecutive(int first, int count) {
+    return IntStream.range(first, first + count).boxed().toList();
+  }
+
   Vmm.Builder builder() {
-    Vmm.Builder builder = Vmm.builder().memory(memory).cpus(cpus);
+    Vmm.Builder builder = Vmm.builder().memory(memory).topology(topology());
     if (model.isPresent() || !features.equals(CpuFeatures.NONE)) {
       builder.cpu(model.orElseGet(() -> CpuModel.of("host")), features);
     }

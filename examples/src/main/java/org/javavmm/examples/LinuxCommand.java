@@ -187,6 +187,9 @@ final class LinuxCommand {
     // Reset by the ACPI register: on a hardware-reduced machine Linux takes EFI's reset, and
     // without EFI the BIOS's, which is not there. A panic resets at once where nobody waits to read
     // it; where the guest would boot into the next one, after a while.
+    if (!hardware.acpi()) {
+      line.add("acpi", "off"); // it would look for tables, and call their absence an error
+    }
     line.add("reboot", hardware.acpi() ? "a" : "k").add("panic", reboot ? "10" : "-1");
     if (timing != Timing.NONE) {
       line.add("vmm.timing"); // our init's: the kernel leaves names of unknown modules alone

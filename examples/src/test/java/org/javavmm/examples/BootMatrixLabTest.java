@@ -39,7 +39,13 @@ class BootMatrixLabTest {
   private static final boolean ALL = Boolean.getBoolean("vmm.long") || !PAGE.isEmpty();
 
   /** A boot that takes longer has hung. */
-  private static final int BOOT_SECONDS = 240;
+  private static final int BOOT_SECONDS = 180;
+
+  /** What timeout(1) says then. */
+  private static final String HUNG = "124";
+
+  /** How often the lab is started: in some, no guest gets timer interrupts. */
+  private static final int LABS = 4;
 
   @TempDir private Path folder;
 
@@ -50,10 +56,12 @@ class BootMatrixLabTest {
     Path script = Files.writeString(folder.resolve("script"), script(cells));
     ByteArrayOutputStream printed = new ByteArrayOutputStream();
     List<String> command = List.of("sh", script.toString());
-    OptionalInt status = run(command, printed);
-    if (status.isEmpty()) {
-      System.err.println("the lab stood still after " + done(cells) + " boots; once more");
+    OptionalInt status = OptionalInt.empty();
+    for (int lab = 1; lab <= LABS && !status.equals(OptionalInt.of(0)); lab++) {
       status = run(command, printed);
+      if (!status.equals(OptionalInt.of(0))) {
+        System.err.println("lab " + lab + ": " + status + " after " + done(cells) + " boots");
+      }
     }
     assertEquals(OptionalInt.of(0), status, () -> printed.toString(StandardCharsets.UTF_8));
 
@@ -64,7 +72,8 @@ class BootMatrixLabTest {
           BootMatrix.judge(cell, read(id + ".status"), read(id + ".out"), read(id + ".err")));
     }
     if (!PAGE.isEmpty()) {
-      Files.writeString(ROOT.resolve(PAGE), BootMatrix.page(results, LocalDate.now(ZoneOffset.UTC).toString()));
+      Files.writeString(
+          ROOT.resolve(PAGE), BootMatrix.page(results, LocalDate.now(ZoneOffset.UTC).toString()));
     }
     return results.stream()
         .map(r ->
@@ -127,7 +136,18 @@ class BootMatrixLabTest {
         script.append(
             "  %s --command \"$(cat questions)\" >%s.out 2>%s.err\n".formatted(monitor, id, id));
       }
-      script.append("  echo $? >" + id + ".status\nfi\n");
+      // A boot that hangs may do so for the lab's sake: it has a second try in another.
+      script.append(
+          """
+            status=$?
+            if [ $status = %2$s ] && [ ! -e %1$s.hung ]; then
+              mv %1$s.out %1$s.hung
+              exit 75
+            fi
+            echo $status >%1$s.status
+          fi
+          """
+              .formatted(id, HUNG));
     }
     return script.toString();
   }

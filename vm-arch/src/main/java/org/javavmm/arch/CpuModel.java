@@ -32,7 +32,7 @@ public record CpuModel(
   private static final String V1 =
       "fpu cx8 cmov mmx fxsr sse sse2 syscall lm"
           // What the levels do not name, and a 64-bit kernel expects.
-          + " vme de pse tsc msr pae mce apic sep mtrr pge mca pat pse36 clflush nx"
+          + " de pse tsc msr pae mce apic sep mtrr pge mca pat pse36 clflush nx"
           + " x2apic hypervisor";
   private static final String V2 = V1 + " cx16 lahf_lm popcnt pni ssse3 sse4_1 sse4_2";
   private static final String V3 = V2 + " avx avx2 bmi1 bmi2 f16c fma abm movbe xsave";
