@@ -66,6 +66,9 @@ public final class LinuxBoot {
   /** An ISA interrupt that no other device has: a PC's floppy drive had it. */
   private static final int POWER_BUTTON_GSI = 6;
 
+  /** Processors with larger ids are x2APICs to a guest; 255 means all to an xAPIC. */
+  private static final int MAX_XAPIC_ID = 254;
+
   /** How many devices a bus has. */
   private static final int PCI_DEVICES = 32;
 
@@ -174,6 +177,9 @@ public final class LinuxBoot {
         GenericEventDevice.builder("GED")
             .notify(POWER_BUTTON_GSI, "\\_SB.PWRB", GenericEventDevice.BUTTON_PRESSED)
             .build());
+    if (topology.maxApicId() > MAX_XAPIC_ID) {
+      devices.add(AmlDevices.processors("CPUS", topology.cpus())); // ACPI 5.2.12.12 demands them
+    }
     GenericAddress power = GenericAddress.ioByte(AcpiPower.PORT);
     AcpiTables.Builder tables = AcpiTables.builder();
     if (!nodes.isEmpty()) {
@@ -334,26 +340,32 @@ public final class LinuxBoot {
    * @param plan a plan for its memory
    * @throws KvmException if KVM refuses the registers
    * @throws LoaderException if a file of the plan was cut short meanwhile
-   * @throws IllegalArgumentException if the table does not fit into the last KiB below 640 KiB, as
-   *     with more than about 30 processors
+   * @throws IllegalArgumentException if the table does not fit into the last KiB below 640 KiB:
+   *     with more than 40 processors
    */
   public static void prepareWithoutAcpi(Vmm vmm, BootPlan plan)
       throws KvmException, LoaderException {
+    // Before anything is written, for it may not fit.
+    byte[] table = mpTable(vmm.topology()).toBytes(MpTable.BASE_MEMORY);
+    enter(vmm, plan, 0);
+    vmm.memory().write(MpTable.BASE_MEMORY, table);
+  }
+
+  /** Processors by their APIC ids, and where a PC's interrupts go. */
+  static MpTable mpTable(Topology topology) {
     MpTable.Builder table = MpTable.builder();
-    Topology topology = vmm.topology();
     for (int cpu = 0; cpu < topology.cpus(); cpu++) {
       table.processor(topology.apicId(cpu), cpu == 0);
     }
     int ioApic = topology.maxApicId() + 1;
-    table
+    return table
         .bus(MpTable.PC_ISA_BUS, "ISA")
         .ioApic(ioApic, IOAPIC_ADDRESS)
         // Where KVM leads the interval timer's interrupt.
         .isaInterrupts(MpTable.PC_ISA_BUS, ioApic, MpTable.TIMER_PIN_0)
         .localInterrupt(MpTable.InterruptType.EXT_INT, MpTable.PC_ISA_BUS, 0)
-        .localInterrupt(MpTable.InterruptType.NMI, MpTable.PC_ISA_BUS, 1);
-    enter(vmm, plan, 0);
-    table.build().writeTo(vmm.memory(), MpTable.BASE_MEMORY);
+        .localInterrupt(MpTable.InterruptType.NMI, MpTable.PC_ISA_BUS, 1)
+        .build();
   }
 
   private static void enter(Vmm vmm, BootPlan plan, long rsdp)
