@@ -64,7 +64,8 @@ class BootMatrixLabTest {
           BootMatrix.judge(cell, read(id + ".status"), read(id + ".out"), read(id + ".err")));
     }
     if (!PAGE.isEmpty()) {
-      Files.writeString(ROOT.resolve(PAGE), BootMatrix.page(results, LocalDate.now(ZoneOffset.UTC).toString()));
+      Files.writeString(
+          ROOT.resolve(PAGE), BootMatrix.page(results, LocalDate.now(ZoneOffset.UTC).toString()));
     }
     return results.stream()
         .map(r ->
