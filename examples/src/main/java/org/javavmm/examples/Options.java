@@ -80,6 +80,8 @@ final class Options {
     try {
       CommandLine commandLine = new CommandLine(spec(args[0]));
       commandLine.setOverwrittenOptionsAllowed(false);
+      // Else -hle, a value of --cpu-features, would be -h and more.
+      commandLine.setPosixClusteredShortOptionsAllowed(false);
       // An argument is what it is: @data is not the name of a file of arguments.
       commandLine.setExpandAtFiles(false);
       return new Options(commandLine.parseArgs(Arrays.copyOfRange(args, 1, args.length)));

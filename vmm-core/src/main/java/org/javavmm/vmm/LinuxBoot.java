@@ -291,21 +291,11 @@ public final class LinuxBoot {
    * @param tables the tables that describe it
    * @throws KvmException if KVM refuses the registers
    * @throws LoaderException if a file of the plan was cut short meanwhile
-   * @throws IllegalArgumentException if the plan is not for the 64-bit entry or not below 4 GiB, or
-   *     if the tables do not fit below 1 MiB
+   * @throws IllegalArgumentException if the tables do not fit between {@link X86Layout#ACPI_START}
+   *     and the SMBIOS tables, or the page tables for memory above 4 GiB into their place
    */
   public static void prepare(Vmm vmm, BootPlan plan, AcpiTables tables)
       throws KvmException, LoaderException {
-    if (plan.bootEntry() != BootEntry.LINUX_64) {
-      throw new IllegalArgumentException(
-          "plan for the entry " + plan.bootEntry() + ": must be for LINUX_64");
-    }
-    if (plan.identityMap().getLast().end() > X86Layout.HOLE_END) {
-      throw new IllegalArgumentException(
-          "plan for "
-              + plan.identityMap()
-              + ": all must lie below 4 GiB, what the page tables map");
-    }
     PlacedTables placed = tables.place(X86Layout.ACPI_START, Smbios.AREA - X86Layout.ACPI_START);
     enter(vmm, plan, placed.rsdpAddress());
     vmm.memory().write(placed.gpa(), placed.bytes());
