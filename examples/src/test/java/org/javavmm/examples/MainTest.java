@@ -234,6 +234,18 @@ class MainTest {
           "--entry", "--cpu-model", "--cpu-features", "--numa", "--timing", "--kernel"
         }) {
       assertRefused(vmm("linux", option), option);
+      assertSays(option + ": its value is missing; --rng follows", "linux", option, "--rng");
+      assertSays(option + ": its value is missing; --cpus=2 follows", "linux", option, "--cpus=2");
+    }
+  }
+
+  /** The name of an option without its hyphens is a value like any other. */
+  @Test
+  void filesNamedAsOptions() {
+    for (String name : new String[] {"kernel", "initrd"}) {
+      Result result = vmm("linux", "--" + name, name);
+      assertEquals(2, result.status);
+      assertTrue(result.err.startsWith("vmm: " + name + ": "), result.err);
     }
   }
 
