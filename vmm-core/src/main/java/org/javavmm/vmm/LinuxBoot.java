@@ -113,8 +113,9 @@ public final class LinuxBoot {
   }
 
   /**
-   * The ACPI tables of a hardware-reduced machine: its processors, its serial ports, and a register
-   * for power-off and reset at {@link AcpiPower#PORT}.
+   * The ACPI tables of a hardware-reduced machine: its processors, its serial ports, and what
+   * {@link #addPowerDevices} adds: a register for power-off and reset at {@link AcpiPower#PORT}, a
+   * clock and a power button.
    *
    * @param cpus the number of processors, whose APIC ids are their numbers
    * @param serialPorts the serial ports that exist
@@ -234,7 +235,8 @@ public final class LinuxBoot {
 
   /**
    * Adds what {@link #acpiTables} describes besides serial ports, and the keyboard controller's
-   * reset: power-off and reset stop the machine; a clock of UTC with its interrupt.
+   * reset: power-off and reset stop the machine; a clock of UTC and a power button with their
+   * interrupts.
    *
    * @param vmm the machine
    * @return the power button, for the host to press
@@ -291,8 +293,8 @@ public final class LinuxBoot {
    * @param tables the tables that describe it
    * @throws KvmException if KVM refuses the registers
    * @throws LoaderException if a file of the plan was cut short meanwhile
-   * @throws IllegalArgumentException if the tables do not fit between {@link X86Layout#ACPI_START}
-   *     and the SMBIOS tables, or the page tables for memory above 4 GiB into their place
+   * @throws IllegalArgumentException if the ACPI tables do not fit below 0xf0000, or the page
+   *     tables of a plan above 4 GiB not below the command line
    */
   public static void prepare(Vmm vmm, BootPlan plan, AcpiTables tables)
       throws KvmException, LoaderException {
