@@ -3,7 +3,6 @@ package org.javavmm.examples;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -36,8 +35,11 @@ record Hardware(
   private static final long MAX_MEMORY = 4L << 40;
   private static final int MAX_CPUS = 254;
 
-  /** As many as an MP table in the last KiB of conventional memory holds. */
-  private static final int MAX_CPUS_WITHOUT_ACPI = 16;
+  /** An MP table in the last KiB of base memory has room for 40, but nobody tried as many. */
+  static final int MAX_CPUS_WITHOUT_ACPI = 16;
+
+  /** The distances between more of them would not fit into the place of the tables. */
+  private static final int MAX_NODES = 128;
 
   static void addTo(CommandSpec spec) {
     spec.addOption(Options.value("--memory", "SIZE", "the guest's memory, by default 512M"))
@@ -60,7 +62,7 @@ record Hardware(
                 "--numa",
                 "NODES",
                 "how many NUMA nodes share memory and CPUs equally; or for each node its memory and"
-                    + " its CPUs: 256M:0-1,256M:2,3"))
+                    + " its CPUs, as in 256M:0-1,256M:2,3"))
         .addOption(
             Options.flag(
                 "--no-acpi",
@@ -71,12 +73,16 @@ record Hardware(
   static Hardware of(Options options) throws UsageException {
     boolean acpi = !options.has("--no-acpi");
     long memory = options.size("--memory", DEFAULT_MEMORY, MIN_MEMORY, MAX_MEMORY);
-    int cpus = options.number("--cpus", 1, 1, acpi ? MAX_CPUS : MAX_CPUS_WITHOUT_ACPI);
+    int cpus = options.number("--cpus", 1, 1, MAX_CPUS);
+    if (!acpi && cpus > MAX_CPUS_WITHOUT_ACPI) {
+      throw new UsageException(
+          "--cpus " + cpus + ": at most " + MAX_CPUS_WITHOUT_ACPI + " with --no-acpi");
+    }
     Optional<String> model = options.get("--cpu-model");
     Optional<String> features = options.get("--cpu-features");
     Optional<String> numa = options.get("--numa");
     if (numa.isPresent() && !acpi) {
-      throw new UsageException("--numa: is told by ACPI tables; not with --no-acpi");
+      throw new UsageException("--numa: ACPI tables tell of nodes, so not with --no-acpi");
     }
     return new Hardware(
         memory,
@@ -104,48 +110,66 @@ record Hardware(
     }
   }
 
-  private static List<NumaNode> nodes(String text, long memory, int cpus) throws UsageException {
+  /** Reads {@code 2}, or {@code 256M:0-1,256M:2,3}: sizes and vCPUs of each node. */
+  static List<NumaNode> nodes(String text, long memory, int cpus) throws UsageException {
+    String option = "--numa " + text;
     if (text.indexOf(':') < 0) {
       int count;
       try {
         count = Integer.parseInt(text);
       } catch (NumberFormatException e) {
-        throw new UsageException("--numa " + text + ": must be a number, or SIZE:CPUS,...", e);
+        throw new UsageException(
+            option + ": must be how many nodes, or SIZE:CPUS for each, as in 256M:0-1,256M:2,3", e);
       }
-      return checked("--numa " + text, () -> NumaNode.equal(count, memory, cpus));
+      checkNodes(option, count);
+      return checked(option, () -> NumaNode.equal(count, memory, cpus));
     }
     List<NumaNode.Share> shares = new ArrayList<>();
-    String size = "";
+    long size = -1;
     List<Integer> members = new ArrayList<>();
     // A part with a colon begins a node; those without are more CPUs of it.
     for (String part : text.split(",", -1)) {
       int colon = part.indexOf(':');
-      if (colon >= 0) {
-        if (!size.isEmpty()) {
-          shares.add(new NumaNode.Share(Sizes.parse("--numa", size, 0, MAX_MEMORY), members));
+      if (colon == 0 || (colon < 0 && size < 0)) {
+        throw new UsageException(option + ": \"" + part + "\" is not SIZE:CPUS");
+      }
+      if (colon > 0) {
+        if (size >= 0) {
+          shares.add(new NumaNode.Share(size, members));
           members = new ArrayList<>();
         }
-        size = part.substring(0, colon);
+        size = Sizes.parse(option + ": memory", part.substring(0, colon), 0, MAX_MEMORY);
       }
-      members.addAll(cpuRange(part.substring(colon + 1)));
+      String range = part.substring(colon + 1);
+      if (colon < 0 || !range.isEmpty()) { // a node may have no CPUs
+        members.addAll(cpuRange(option, range, cpus));
+      }
     }
-    shares.add(new NumaNode.Share(Sizes.parse("--numa", size, 0, MAX_MEMORY), members));
-    return checked("--numa", () -> NumaNode.of(shares, memory, cpus));
+    shares.add(new NumaNode.Share(size, members));
+    checkNodes(option, shares.size());
+    return checked(option, () -> NumaNode.of(shares, memory, cpus));
   }
 
-  private static List<Integer> cpuRange(String text) throws UsageException {
+  private static void checkNodes(String option, int count) throws UsageException {
+    if (count > MAX_NODES) {
+      throw new UsageException(option + ": " + count + " nodes are more than " + MAX_NODES);
+    }
+  }
+
+  private static List<Integer> cpuRange(String option, String text, int cpus)
+      throws UsageException {
     String[] ends = text.split("-", -1);
     try {
       int first = Integer.parseInt(ends[0]);
       int last = ends.length == 2 ? Integer.parseInt(ends[1]) : first;
-      if (ends.length <= 2 && first >= 0 && first <= last && last < MAX_CPUS) {
+      if (ends.length <= 2 && first >= 0 && first <= last && last < cpus) {
         return IntStream.rangeClosed(first, last).boxed().toList();
       }
     } catch (NumberFormatException e) {
       // Said below.
     }
     throw new UsageException(
-        String.format(Locale.ROOT, "--numa: CPUs %s: must be a number, or FIRST-LAST", text));
+        option + ": CPUs \"" + text + "\" are not a number or FIRST-LAST from 0 to " + (cpus - 1));
   }
 
   /**

@@ -8,7 +8,6 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Optional;
-import org.javavmm.arch.CpuFeatureException;
 import org.javavmm.lab.DebianPackages;
 import org.javavmm.lab.KernelPackage;
 import org.javavmm.loader.BootEntry;
@@ -172,11 +171,11 @@ final class LinuxCommand {
     return name;
   }
 
-  /** A feature that the host lacks is the user's to change, like any other value. */
+  /** A feature that the host lacks, or that lacks another, is the user's to change. */
   private static void checkHost(Hardware hardware) throws IOException {
     try {
       hardware.builder().checkHost();
-    } catch (CpuFeatureException e) {
+    } catch (IllegalArgumentException e) {
       throw new UsageException(String.valueOf(e.getMessage()), e);
     }
   }

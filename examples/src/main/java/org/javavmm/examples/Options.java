@@ -78,13 +78,32 @@ final class Options {
       return new Options(null);
     }
     try {
-      CommandLine commandLine = new CommandLine(spec(args[0]));
+      CommandSpec spec = spec(args[0]);
+      CommandLine commandLine = new CommandLine(spec);
       commandLine.setOverwrittenOptionsAllowed(false);
       // An argument is what it is: @data is not the name of a file of arguments.
       commandLine.setExpandAtFiles(false);
-      return new Options(commandLine.parseArgs(Arrays.copyOfRange(args, 1, args.length)));
+      // Else -hle, a value of --cpu-features, would be taken for -h and more.
+      spec.parser().allowOptionsAsOptionParameters(true);
+      List<String> rest = Arrays.asList(args).subList(1, args.length);
+      checkValues(spec, rest);
+      return new Options(commandLine.parseArgs(rest.toArray(String[]::new)));
     } catch (ParameterException e) {
       throw new UsageException(String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  /** Refuses an option in the place of another's value. */
+  private static void checkValues(CommandSpec spec, List<String> args) throws UsageException {
+    for (int i = 0; i + 1 < args.size() && !args.get(i).equals("--"); i++) {
+      OptionSpec option = spec.optionsMap().get(args.get(i));
+      String next = args.get(i + 1);
+      if (option != null && option.type() == String.class) {
+        if (spec.optionsMap().containsKey(next.split("=", 2)[0])) {
+          throw new UsageException(args.get(i) + ": its value is missing; " + next + " follows");
+        }
+        i++;
+      }
     }
   }
 

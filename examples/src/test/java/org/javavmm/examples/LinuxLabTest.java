@@ -14,7 +14,10 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.javavmm.vmm.BootTimeline;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -45,7 +48,7 @@ class LinuxLabTest {
             .redirectOutput(out.toFile())
             .redirectError(err.toFile())
             .start();
-    if (!process.waitFor(6, TimeUnit.MINUTES)) {
+    if (!process.waitFor(9, TimeUnit.MINUTES)) {
       process.destroy();
       process.waitFor();
       throw new Hang(command + " hangs; it printed:\n" + Files.readString(err));
@@ -80,7 +83,7 @@ class LinuxLabTest {
       # What the kernel sees, and its own reset; a console without a terminal.
       printf 'nproc; dmesg | grep -c -e "ACPI Error" -e "BIOS Error" -e "\\[Firmware Bug"; \\
       cat /proc/interrupts | grep ttyS; reboot -f\\n' |
-        $vmm --cpus 2 --memory 256M >console.out 2>console.err
+        $vmm --no-reboot --cpus 2 --memory 256M >console.out 2>console.err
       echo $? >console.status
 
       # A console on a terminal, ended by the escape key; the terminal is sane afterwards.
@@ -89,6 +92,19 @@ class LinuxLabTest {
        printf '\\001x') |
         script -q -f -e -c "stty -a >stty.before; $vmm; echo \\$? >tty.status; stty -a >stty.after" tty.out \\
         >/dev/null 2>&1
+
+      # A reset boots again, and the power-off of the second boot ends it. Each command waits for its shell, for
+      # what is typed before a reset may be lost with it.
+      : >reboot.out
+      booted() { [ "$(grep -c 'exit or Ctrl-A' reboot.out)" -ge "$1" ]; }
+      await() { n=0; until booted "$1" || [ $n -gt 120 ]; do sleep 1; n=$((n+1)); done; }
+      { await 1; printf 'reboot -f\\n'; await 2; printf 'poweroff -f\\n'; } |
+        timeout 240 $vmm >reboot.out 2>reboot.err
+      echo $? >reboot.status
+
+      # When the boot came how far; without "quiet" taking the console's first byte away.
+      $vmm --timing json --cmdline ignore_loglevel --command true >timing.out 2>timing.err
+      echo $? >timing.status
 
       # A panic ends the machine and says why.
       $vmm --command true --cmdline rdinit=/nothing >panic.out 2>panic.err
@@ -201,6 +217,32 @@ class LinuxLabTest {
     assertTrue(
         lines.stream().anyMatch(l -> l.matches("\\d+:(\\s+\\d+)*\\s+[1-9]\\d*\\s.*ttyS0.*")),
         () -> String.join("\n", lines));
+  }
+
+  @Test
+  void aResetBootsAgainInTheSameProcess() throws IOException {
+    assertStatus(0, "reboot");
+    String text = read("reboot.out");
+    assertEquals(2, text.split("exit or Ctrl-A", -1).length - 1, text);
+    assertEquals("", read("reboot.err"));
+  }
+
+  @Test
+  void theTimesOfABootAscend() throws IOException {
+    assertStatus(0, "timing");
+    assertEquals("", read("timing.out"));
+    String json = read("timing.err").strip();
+    StringBuilder wanted = new StringBuilder("\\{\"unit\":\"ms\"");
+    for (BootTimeline.Mark mark : BootTimeline.Mark.values()) {
+      wanted.append(",\"").append(mark.key()).append("\":(\\d+\\.\\d{3})");
+    }
+    Matcher times = Pattern.compile(wanted + "\\}").matcher(json);
+    assertTrue(times.matches(), json);
+    assertEquals(8, times.groupCount());
+    for (int i = 2; i <= times.groupCount(); i++) {
+      double before = Double.parseDouble(times.group(i - 1));
+      assertTrue(before <= Double.parseDouble(times.group(i)), json);
+    }
   }
 
   @Test

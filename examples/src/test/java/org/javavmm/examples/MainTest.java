@@ -42,6 +42,14 @@ class MainTest {
     }
   }
 
+  /** Exactly this line. */
+  private static void assertSays(String message, String... args) {
+    Result result = vmm(args);
+    assertEquals("vmm: " + message + "\n", result.err);
+    assertEquals(2, result.status);
+    assertEquals("", result.out);
+  }
+
   @Test
   void unknownCommand() {
     assertRefused(vmm("windows"), "unknown command 'windows'");
@@ -113,6 +121,160 @@ class MainTest {
     assertRefused(
         vmm("linux", "--transport", "pci"),
         "--transport: there is no virtio device; add one, such as --rng");
+  }
+
+  @Test
+  void entries() {
+    for (String wrong : new String[] {"linux16", "PVH", "", "efi"}) {
+      assertSays(
+          "--entry " + wrong + ": must be linux64, linux32, pvh or multiboot",
+          "linux",
+          "--entry",
+          wrong);
+    }
+  }
+
+  @Test
+  void debianKernels() {
+    for (String wrong : new String[] {"", "5.10", "6.1", "6.1-CLOUD"}) {
+      assertSays(
+          "--kernel debian:"
+              + wrong
+              + ": Debian's kernels are 6.1-cloud, 6.1-generic, 6.1-rt, 6.12-cloud",
+          "linux",
+          "--kernel",
+          "debian:" + wrong);
+    }
+  }
+
+  @Test
+  void timing() {
+    for (String wrong : new String[] {"xml", "JSON", ""}) {
+      assertSays("--timing " + wrong + ": must be text or json", "linux", "--timing", wrong);
+    }
+  }
+
+  @Test
+  void processors() {
+    assertSays(
+        "--cpu-model: CPU model \"Z80\" is not known; known: host, x86-64-v1, x86-64-v2,"
+            + " x86-64-v3, x86-64-v4, EPYC, EPYC-Rome, EPYC-Milan, Skylake-Server,"
+            + " Cascadelake-Server",
+        "linux",
+        "--cpu-model",
+        "Z80");
+    assertSays(
+        "--cpu-features: CPU features \"+avx2,x2apic\": item 2 \"x2apic\" is not + or - and a name",
+        "linux",
+        "--cpu-features",
+        "+avx2,x2apic");
+    assertSays(
+        "--cpu-features: CPU features \"+avx2,-avx2\": avx2 occurs twice",
+        "linux",
+        "--cpu-features",
+        "+avx2,-avx2");
+    assertSays(
+        "--cpu-features: CPU feature \"quantumleap\" is not known",
+        "linux",
+        "--cpu-features",
+        "+quantumleap");
+    assertRefused(
+        vmm("linux", "--cpu-features", "-ht"), "--cpu-features: CPU feature \"ht\" cannot be");
+  }
+
+  @Test
+  void nodes() {
+    assertSays(
+        "--numa two: must be how many nodes, or SIZE:CPUS for each, as in 256M:0-1,256M:2,3",
+        "linux",
+        "--numa",
+        "two");
+    assertSays(
+        "--numa 3: NUMA nodes: 3 is not in 1..2, the number of vCPUs",
+        "linux",
+        "--cpus",
+        "2",
+        "--numa",
+        "3");
+    assertSays(
+        "--numa: ACPI tables tell of nodes, so not with --no-acpi",
+        "linux",
+        "--no-acpi",
+        "--numa",
+        "2");
+    assertSays(
+        "--numa 256M:0: NUMA nodes have 268435456 bytes of memory together, not the machine's"
+            + " 536870912",
+        "linux",
+        "--numa",
+        "256M:0");
+  }
+
+  @Test
+  void withoutAcpi() {
+    assertSays("--cpus 17: at most 16 with --no-acpi", "linux", "--no-acpi", "--cpus", "17");
+    assertRefused(vmm("linux", "--no-acpi", "--cpus", "255"), "--cpus 255");
+  }
+
+  /** Options that are there or not. */
+  @Test
+  void flagsHaveNoValues() {
+    for (String flag : new String[] {"--no-acpi", "--no-reboot", "--decompress"}) {
+      assertRefused(vmm("linux", flag, "linux"), "linux");
+      assertRefused(vmm("linux", flag, flag), flag);
+      assertRefused(vmm("linux", flag + "=maybe"), flag);
+    }
+  }
+
+  /** An option without its value is named. */
+  @Test
+  void valuesThatAreMissing() {
+    for (String option :
+        new String[] {
+          "--entry", "--cpu-model", "--cpu-features", "--numa", "--timing", "--kernel"
+        }) {
+      assertRefused(vmm("linux", option), option);
+      assertSays(option + ": its value is missing; --rng follows", "linux", option, "--rng");
+      assertSays(option + ": its value is missing; --cpus=2 follows", "linux", option, "--cpus=2");
+    }
+  }
+
+  /** The name of an option without its hyphens is a value like any other. */
+  @Test
+  void filesNamedAsOptions() {
+    for (String name : new String[] {"kernel", "initrd"}) {
+      Result result = vmm("linux", "--" + name, name);
+      assertEquals(2, result.status);
+      assertTrue(result.err.startsWith("vmm: " + name + ": "), result.err);
+    }
+  }
+
+  @Test
+  void helpNamesEveryOption() {
+    String help = vmm("linux", "--help").out;
+    for (String option :
+        new String[] {
+          "--kernel",
+          "--initrd",
+          "--cmdline",
+          "--entry",
+          "--decompress",
+          "--memory",
+          "--cpus",
+          "--cpu-model",
+          "--cpu-features",
+          "--numa",
+          "--no-acpi",
+          "--no-reboot",
+          "--command",
+          "--timing",
+          "--rng",
+          "--transport",
+          "--kvm",
+          "--verbose"
+        }) {
+      assertTrue(help.contains(option), () -> option + " in " + help);
+    }
   }
 
   @Test

@@ -66,6 +66,9 @@ public final class LinuxBoot {
   /** An ISA interrupt that no other device has: a PC's floppy drive had it. */
   private static final int POWER_BUTTON_GSI = 6;
 
+  /** Processors with larger ids are x2APICs to a guest; 255 means all to an xAPIC. */
+  private static final int MAX_XAPIC_ID = 254;
+
   /** How many devices a bus has. */
   private static final int PCI_DEVICES = 32;
 
@@ -110,8 +113,9 @@ public final class LinuxBoot {
   }
 
   /**
-   * The ACPI tables of a hardware-reduced machine: its processors, its serial ports, and a register
-   * for power-off and reset at {@link AcpiPower#PORT}.
+   * The ACPI tables of a hardware-reduced machine: its processors, its serial ports, and what
+   * {@link #addPowerDevices} adds: a register for power-off and reset at {@link AcpiPower#PORT}, a
+   * clock and a power button.
    *
    * @param cpus the number of processors, whose APIC ids are their numbers
    * @param serialPorts the serial ports that exist
@@ -174,6 +178,9 @@ public final class LinuxBoot {
         GenericEventDevice.builder("GED")
             .notify(POWER_BUTTON_GSI, "\\_SB.PWRB", GenericEventDevice.BUTTON_PRESSED)
             .build());
+    if (topology.maxApicId() > MAX_XAPIC_ID) {
+      devices.add(AmlDevices.processors("CPUS", topology.cpus())); // ACPI 5.2.12.12 demands them
+    }
     GenericAddress power = GenericAddress.ioByte(AcpiPower.PORT);
     AcpiTables.Builder tables = AcpiTables.builder();
     if (!nodes.isEmpty()) {
@@ -228,7 +235,8 @@ public final class LinuxBoot {
 
   /**
    * Adds what {@link #acpiTables} describes besides serial ports, and the keyboard controller's
-   * reset: power-off and reset stop the machine; a clock of UTC with its interrupt.
+   * reset: power-off and reset stop the machine; a clock of UTC and a power button with their
+   * interrupts.
    *
    * @param vmm the machine
    * @return the power button, for the host to press
@@ -324,26 +332,32 @@ public final class LinuxBoot {
    * @param plan a plan for its memory
    * @throws KvmException if KVM refuses the registers
    * @throws LoaderException if a file of the plan was cut short meanwhile
-   * @throws IllegalArgumentException if the table does not fit into the last KiB below 640 KiB, as
-   *     with more than about 30 processors
+   * @throws IllegalArgumentException if the table does not fit into the last KiB below 640 KiB:
+   *     with more than 40 processors
    */
   public static void prepareWithoutAcpi(Vmm vmm, BootPlan plan)
       throws KvmException, LoaderException {
+    // Before anything is written, for it may not fit.
+    byte[] table = mpTable(vmm.topology()).toBytes(MpTable.BASE_MEMORY);
+    enter(vmm, plan, 0);
+    vmm.memory().write(MpTable.BASE_MEMORY, table);
+  }
+
+  /** Processors by their APIC ids, and where a PC's interrupts go. */
+  static MpTable mpTable(Topology topology) {
     MpTable.Builder table = MpTable.builder();
-    Topology topology = vmm.topology();
     for (int cpu = 0; cpu < topology.cpus(); cpu++) {
       table.processor(topology.apicId(cpu), cpu == 0);
     }
     int ioApic = topology.maxApicId() + 1;
-    table
+    return table
         .bus(MpTable.PC_ISA_BUS, "ISA")
         .ioApic(ioApic, IOAPIC_ADDRESS)
         // Where KVM leads the interval timer's interrupt.
         .isaInterrupts(MpTable.PC_ISA_BUS, ioApic, MpTable.TIMER_PIN_0)
         .localInterrupt(MpTable.InterruptType.EXT_INT, MpTable.PC_ISA_BUS, 0)
-        .localInterrupt(MpTable.InterruptType.NMI, MpTable.PC_ISA_BUS, 1);
-    enter(vmm, plan, 0);
-    table.build().writeTo(vmm.memory(), MpTable.BASE_MEMORY);
+        .localInterrupt(MpTable.InterruptType.NMI, MpTable.PC_ISA_BUS, 1)
+        .build();
   }
 
   private static void enter(Vmm vmm, BootPlan plan, long rsdp)

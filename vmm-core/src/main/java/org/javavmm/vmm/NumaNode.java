@@ -2,8 +2,9 @@
 package org.javavmm.vmm;
 
 import java.util.ArrayList;
-import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.javavmm.loader.MemoryRange;
 import org.javavmm.loader.X86Layout;
@@ -42,8 +43,9 @@ public record NumaNode(List<MemoryRange> memory, List<Integer> cpus) {
    * @param shares what each node is to have
    * @param memory the size of the machine's memory in bytes
    * @param cpus how many vCPUs it has
-   * @throws IllegalArgumentException if there is no node, if a node's memory is negative or no
-   *     multiple of 4096, if their memory is not the machine's, or if not each vCPU is in one node
+   * @throws IllegalArgumentException if there is no node, if a vCPU is in none or in several, or is
+   *     not the machine's, if the machine's memory is not a positive multiple of 4096, if a node's
+   *     is negative or no multiple of 4096, or if the nodes' together are not the machine's
    */
   public static List<NumaNode> of(List<Share> shares, long memory, int cpus) {
     checkCpus(shares, cpus);
@@ -57,11 +59,22 @@ public record NumaNode(List<MemoryRange> memory, List<Integer> cpus) {
                 + nodes.size()
                 + ": memory of "
                 + share.memory
-                + " bytes is not a multiple of 4096");
+                + " bytes is not zero or a positive multiple of 4096");
+      }
+      if (share.memory > memory - total) {
+        throw new IllegalArgumentException(
+            "NUMA node "
+                + nodes.size()
+                + ": memory of "
+                + share.memory
+                + " bytes, and "
+                + total
+                + " in the nodes before it, exceed the machine's "
+                + memory);
       }
       total += share.memory;
       List<MemoryRange> ranges = new ArrayList<>();
-      for (long left = share.memory; left > 0 && !free.isEmpty(); ) {
+      for (long left = share.memory; left > 0; ) {
         MemoryRange first = free.removeFirst();
         long taken = Math.min(left, first.size());
         ranges.add(new MemoryRange(first.gpa(), taken));
@@ -74,35 +87,55 @@ public record NumaNode(List<MemoryRange> memory, List<Integer> cpus) {
     }
     if (total != memory) {
       throw new IllegalArgumentException(
-          "NUMA nodes have " + total + " bytes together, the machine " + memory);
+          "NUMA nodes have " + total + " bytes of memory together, not the machine's " + memory);
     }
     return List.copyOf(nodes);
   }
 
   private static void checkCpus(List<Share> shares, int cpus) {
-    List<Integer> all = new ArrayList<>();
-    shares.forEach(share -> all.addAll(share.cpus));
-    Collections.sort(all);
-    List<Integer> wanted = IntStream.range(0, cpus).boxed().toList();
-    if (shares.isEmpty() || !all.equals(wanted)) {
-      throw new IllegalArgumentException(
-          "NUMA nodes have vCPUs " + all + " together, the machine 0 to " + (cpus - 1));
+    if (shares.isEmpty()) {
+      throw new IllegalArgumentException("no NUMA node");
+    }
+    Map<Integer, Integer> nodes = new HashMap<>();
+    for (int node = 0; node < shares.size(); node++) {
+      for (int cpu : shares.get(node).cpus) {
+        if (cpu < 0 || cpu >= cpus) {
+          throw new IllegalArgumentException(
+              "NUMA node " + node + ": vCPU " + cpu + " is not in 0.." + (cpus - 1));
+        }
+        Integer other = nodes.put(cpu, node);
+        if (other != null) {
+          throw new IllegalArgumentException(
+              "NUMA node " + node + ": vCPU " + cpu + " was given to node " + other + " before");
+        }
+      }
+    }
+    for (int cpu = 0; cpu < cpus; cpu++) {
+      if (!nodes.containsKey(cpu)) {
+        throw new IllegalArgumentException("vCPU " + cpu + " is in no NUMA node");
+      }
     }
   }
 
   /**
-   * {@return so many nodes with about equal shares, the first the larger ones}
+   * {@return so many nodes with equal shares} Where they cannot be equal, some have one vCPU more
+   * than others, and some one page more.
    *
    * @param nodes how many, 1 to the number of vCPUs
-   * @param memory the size of the machine's memory in bytes, a multiple of 4096
+   * @param memory the size of the machine's memory in bytes, a positive multiple of 4096
    * @param cpus how many vCPUs it has
-   * @throws IllegalArgumentException if there are more nodes than vCPUs or pages, or none
+   * @throws IllegalArgumentException if there are more nodes than vCPUs or pages of memory, or
+   *     none; or if the memory's size is none
    */
   public static List<NumaNode> equal(int nodes, long memory, int cpus) {
     long pages = memory / 4096;
-    if (nodes < 1 || nodes > cpus || nodes > pages) {
+    if (nodes < 1 || nodes > cpus) {
       throw new IllegalArgumentException(
-          "nodes=" + nodes + " is not in 1.." + Math.min(cpus, pages) + ", the number of vCPUs");
+          "NUMA nodes: " + nodes + " is not in 1.." + cpus + ", the number of vCPUs");
+    }
+    if (nodes > pages) {
+      throw new IllegalArgumentException(
+          "NUMA nodes: " + nodes + " are more than the " + pages + " pages of memory");
     }
     List<Share> shares = new ArrayList<>();
     for (int i = 0; i < nodes; i++) {
