@@ -174,7 +174,7 @@ record Hardware(
 
   /**
    * A package for each node, for CPUs of different nodes share no cache; or for each CPU, where
-   * nodes are not alike.
+   * nodes are not alike, or APIC ids would be too large: those of a package fill whole bits.
    */
   private Topology topology() {
     if (nodes.isEmpty()) {
@@ -186,7 +186,8 @@ record Hardware(
         return new Topology(cpus, 1, 1, 1);
       }
     }
-    return new Topology(nodes.size(), 1, each, 1);
+    Topology packages = new Topology(nodes.size(), 1, each, 1);
+    return packages.maxApicId() < MAX_CPUS ? packages : new Topology(cpus, 1, 1, 1);
   }
 
   private static List<Integer> consecutive(int first, int count) {

@@ -76,7 +76,7 @@ final class LinuxCommand {
                 Options.flag(
                     "--no-reboot",
                     "end when the guest resets or panics, with status 0, and do not boot it again;"
-                        + " --command implies it"))
+                        + " --command and --no-acpi imply it"))
             .addOption(
                 Options.value(
                     "--timing",
@@ -105,7 +105,8 @@ final class LinuxCommand {
       throw new UsageException("--command: is empty");
     }
     final Timing timing = Timing.parse(options.get("--timing"));
-    final boolean reboot = command.isEmpty() && !options.has("--no-reboot");
+    // Without ACPI a reset is how a guest ends.
+    final boolean reboot = command.isEmpty() && hardware.acpi() && !options.has("--no-reboot");
     CommandLine cmdline = cmdline(options, hardware, reboot, timing);
     Optional<String> kernelGiven = options.get("--kernel");
     final String debianName = debianName(kernelGiven);

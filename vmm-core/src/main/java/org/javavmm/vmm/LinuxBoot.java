@@ -3,6 +3,7 @@ package org.javavmm.vmm;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.UUID;
@@ -365,6 +366,8 @@ public final class LinuxBoot {
     BootRegisters registers = plan.registers();
     GuestMemory memory = vmm.memory();
     Vcpu vcpu = vmm.vcpu(0);
+    // What can be refused, before anything is written.
+    Optional<PageTables> tables = pageTables(plan.identityMap());
     plan.writeTo(memory, rsdp);
     if (plan.entryMode() == BootEntry.Mode.PROTECTED) {
       Gdt.write32(memory, X86Layout.GDT);
@@ -372,7 +375,11 @@ public final class LinuxBoot {
     switch (plan.bootEntry()) {
       case LINUX_64 -> {
         Gdt.write(memory, X86Layout.GDT);
-        writePageTables(memory, plan.identityMap());
+        if (tables.isPresent()) {
+          tables.get().write(memory, X86Layout.PML4);
+        } else {
+          PageTables.writeIdentity(memory, X86Layout.PML4);
+        }
         BootState.linux64(
             vcpu,
             registers.rip(),
@@ -389,11 +396,10 @@ public final class LinuxBoot {
     }
   }
 
-  /** All below 4 GiB, as always; and what else the plan uses. */
-  private static void writePageTables(GuestMemory memory, List<MemoryRange> ranges) {
-    if (ranges.getLast().end() <= X86Layout.HOLE_END) {
-      PageTables.writeIdentity(memory, X86Layout.PML4);
-      return;
+  /** All below 4 GiB and what else a plan uses; empty if that is nothing. */
+  private static Optional<PageTables> pageTables(List<MemoryRange> ranges) {
+    if (ranges.isEmpty() || ranges.getLast().end() <= X86Layout.HOLE_END) {
+      return Optional.empty();
     }
     List<AddressRange> mapped = new ArrayList<>();
     mapped.add(new AddressRange("low", 0, X86Layout.HOLE_END - 1));
@@ -404,6 +410,6 @@ public final class LinuxBoot {
       throw new IllegalArgumentException(
           "page tables of " + tables.size() + " bytes: there is room for " + room);
     }
-    tables.write(memory, X86Layout.PML4);
+    return Optional.of(tables);
   }
 }
