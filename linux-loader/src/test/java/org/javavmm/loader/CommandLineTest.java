@@ -145,6 +145,40 @@ class CommandLineTest {
   }
 
   @Test
+  void theByteA0IsABlankToTheKernel() throws Exception {
+    // U+00E0 is 0xc3 0xa0, U+00FC 0xc3 0xbc, U+00A0 0xc2 0xa0.
+    CommandLine line =
+        CommandLine.builder()
+            .add("a", "voil\u00e0")
+            .add("b", "\u00fc")
+            .add("c", "x\u00a0y")
+            .initArgument("\u00e0")
+            .initArgument("\u00fc")
+            .build();
+    assertEquals("a=\"voil\u00e0\" b=\u00fc c=\"x\u00a0y\" -- \"\u00e0\" \u00fc", line.toString());
+    refuses(
+        "parameter's name is '\u00e0', must not be empty and have no blank, equals sign or double"
+            + " quote",
+        () -> CommandLine.builder().add("\u00e0", "x"));
+    refuses(
+        "parameter is --, must not stand in text that has init arguments apart",
+        () -> CommandLine.builder().append("a\u00e0-- b").initArgument("c"));
+    assertEquals(
+        "\u00fc-- b -- c",
+        CommandLine.builder().append("\u00fc-- b").initArgument("c").build().toString());
+  }
+
+  @Test
+  void initArgumentsEndAtNoSeparator() {
+    refuses(
+        "init argument is --, must not be: the kernel drops it and all behind",
+        () -> CommandLine.builder().initArgument("--"));
+    String apart = "parameter is --, must not stand in text that has init arguments apart";
+    refuses(apart, () -> CommandLine.builder().append("a \"--\" b").initArgument("c"));
+    refuses(apart, () -> CommandLine.builder().initArgument("c").append("\"--\""));
+  }
+
+  @Test
   void theParameterThatDoesNotFitIsNamed() throws Exception {
     CommandLine.Builder builder = CommandLine.builder(10).add("a", "b").add("\u00fc");
     refuses("length with root is 16 bytes, must be at most 10", () -> builder.add("root", "/dev"));
