@@ -34,6 +34,22 @@ class SeedsTest {
 
   @ParameterizedTest
   @EnumSource
+  void kernelSeedIsInTheCorpus(KernelSeed seed) throws Exception {
+    String folder =
+        seed.isMultiboot() ? "MultibootFuzzTestInputs/multiboot" : "ElfFuzzTestInputs/elf";
+    checkFile(folder, seed.fileName(), seed.bytes());
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void kernelSeedLoadsByItsEntries(KernelSeed seed) throws Exception {
+    try (KernelCheck check = new KernelCheck()) {
+      assertEquals(seed.entries(), check.check(seed.bytes()));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
   void ringSeedIsInTheCorpus(VirtqueueSeed seed) throws Exception {
     checkFile("VirtqueueFuzzTestInputs/rings", seed.fileName(), seed.bytes());
   }

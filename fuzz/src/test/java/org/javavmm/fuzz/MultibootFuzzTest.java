@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.javavmm.fuzz;
+
+import com.code_intelligence.jazzer.junit.FuzzTest;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+
+/** Any file at all, read as a Multiboot kernel. */
+class MultibootFuzzTest {
+  private static @Nullable KernelCheck check;
+
+  @BeforeAll
+  static void mapMemory() throws Exception {
+    check = new KernelCheck();
+  }
+
+  @AfterAll
+  static void unmapMemory() {
+    Objects.requireNonNull(check).close();
+  }
+
+  @FuzzTest
+  void multiboot(byte[] file) {
+    Objects.requireNonNull(check).check(file);
+  }
+}
