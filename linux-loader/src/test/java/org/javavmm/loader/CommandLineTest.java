@@ -57,6 +57,7 @@ class CommandLineTest {
     refuses(
         "character 4 is U+D83D, must not be half of a pair",
         () -> CommandLine.of("a\ud83d\ude00\ud83d"));
+    refuses("character 2 is U+DE00, must not be half of a pair", () -> CommandLine.of("a\ude00"));
   }
 
   @Test
@@ -102,6 +103,9 @@ class CommandLineTest {
             + " virtio_mmio.device=2M@0x100000000:48:0"
             + " virtio_mmio.device=1025@0xfffffffffffff800:1",
         line.toString());
+    assertEquals(
+        "virtio_mmio.device=4K@0xfffffffffffff000:1",
+        CommandLine.builder().virtioMmioDevice(0x1000, -0x1000, 1).build().toString());
     CommandLine.Builder builder = CommandLine.builder();
     misuse(
         "virtio-mmio device of 0xff at 0x0: must have at least 0x100, and end below 2^64",
