@@ -49,6 +49,11 @@ class CodecErrorsTest {
             + "|magic number of a further frame is 0x174d2204, must be 0x184d2204",
         "04224d18 60 40 82 00000000 0422"
             + "|length behind the compressed data is 2 bytes, must be 0",
+        // Of a block before, which stands alone; of a frame before.
+        "04224d18 60 40 82 04000080 41414141 04000000 10410200"
+            + "|offset is 2, must be between 1 and 1",
+        "04224d18 60 40 82 04000080 41414141 00000000 04224d18 40 40 c0 04000000 10410200"
+            + "|offset is 2, must be between 1 and 1",
         "502a4d18 05000000 00|skippable frame is cut off at byte 9, must be complete",
       })
   void lz4(String input, String message) {
@@ -82,6 +87,16 @@ class CodecErrorsTest {
         "28b52ffd 0000 150000 1041|Raw_Literals_Block is cut off, must lie within its block",
         "28b52ffd 0000 250000 13400000"
             + "|Treeless_Literals_Block is without a table, must follow a block with one",
+        "28b52ffd 0000 450000 0841 01 54010200 05|Offset is 2, must be between 1 and 1",
+        // Of a frame before: its data, and its tables.
+        "28b52ffd 20 04 210000 41414141 28b52ffd 0000 450000 0841 01 54010200 05"
+            + "|Offset is 2, must be between 1 and 1",
+        "28b52ffd 0000 450000 0841 01 54010000 01 28b52ffd 0000 2d0000 0841 01 c001"
+            + "|Repeat_Mode is without a table, must follow a block with one",
+        "28b52ffd 0000 450000 0841 01 54010000 01 28b52ffd 0000 2d0000 0841 01 3001"
+            + "|Repeat_Mode is without a table, must follow a block with one",
+        "28b52ffd 0000 450000 0841 01 54010000 01 28b52ffd 0000 2d0000 0841 01 0c01"
+            + "|Repeat_Mode is without a table, must follow a block with one",
         "28b52ffd 20 03 1d0000 450041|Regenerated_Size is 4, must be at most 3",
         "28b52ffd 20 00 010000 28b5|length behind the compressed data is 2 bytes, must be 0",
         "28b52ffd 20 00 010000 28b52ffe"

@@ -267,7 +267,8 @@ public final class BzImage extends KernelImage {
 
   /**
    * Decompresses the payload: the {@code vmlinux} that the kernel would unpack itself. What is
-   * allocated is bounded by init_size, and by 256 MiB before protocol 2.10.
+   * allocated grows with what is really unpacked, up to init_size, and to 256 MiB before protocol
+   * 2.10.
    *
    * @param arena how long the decompressed kernel lives
    * @return the kernel, without symbols and with all its entries; usable until the arena is closed
@@ -296,12 +297,40 @@ public final class BzImage extends KernelImage {
     long size = checkedUncompressedSize(payload);
     // Of gzip the size is a part, to all others the kernel's build appends it.
     long tail = format == CompressionFormat.GZIP ? 0 : Integer.BYTES;
+    MemorySegment compressed = payload.asSlice(0, payload.byteSize() - tail);
+    MemorySegment output = decompress(format, compressed, size, arena);
+    // Tables of relocations may stand behind the ELF file: nothing refers to them.
+    return parsePayload(output);
+  }
+
+  /** The size is a claim: where the payload does not bear it out, it costs no memory. */
+  private MemorySegment decompress(
+      CompressionFormat format, MemorySegment compressed, long size, Arena arena)
+      throws LoaderException {
+    long room = PackedImage.firstRoom(compressed.byteSize());
+    while (room < size) {
+      try (Arena attempt = Arena.ofConfined()) {
+        // Says what is wrong, or that there is more.
+        isDecompressed(format, compressed, size, attempt.allocate(room));
+      }
+      room = PackedImage.grown(room, size);
+    }
     MemorySegment output = arena.allocate(size, PAYLOAD_ALIGNMENT);
+    isDecompressed(format, compressed, size, output);
+    return output;
+  }
+
+  /** {@return false if the output is too small, and smaller than the size} */
+  private boolean isDecompressed(
+      CompressionFormat format, MemorySegment compressed, long size, MemorySegment output)
+      throws LoaderException {
     long written;
     try {
-      written =
-          Decompressors.decompress(format, payload.asSlice(0, payload.byteSize() - tail), output);
+      written = Decompressors.decompress(format, compressed, output);
     } catch (DecompressionException e) {
+      if (e.kind() == DecompressionException.Kind.TOO_LARGE && output.byteSize() < size) {
+        return false;
+      }
       throw LoaderException.of(
           Reason.PAYLOAD,
           name(),
@@ -319,8 +348,7 @@ public final class BzImage extends KernelImage {
           written + " bytes",
           "must be " + size + ", as its last 4 bytes say");
     }
-    // Tables of relocations may stand behind the ELF file: nothing refers to them.
-    return parsePayload(output);
+    return true;
   }
 
   private long checkedUncompressedSize(MemorySegment payload) throws LoaderException {

@@ -10,11 +10,17 @@ import java.util.regex.Pattern;
  * double quotes, for which the kernel has no escape; so no value can have a double quote.
  * Immutable.
  *
+ * <p>To the kernel, the byte 0xa0 is a blank as well (lib/ctype.c): the last byte of "à" in UTF-8,
+ * for one. A value with such a character is put in quotes, too.
+ *
  * <p>What follows the parameter {@code --} goes to the init process: {@link Builder#initArgument}
  * keeps it last. Text that may have a {@code --} should be appended last.
  */
 public final class CommandLine {
-  private static final Pattern KEY = Pattern.compile("[^ =\"]+");
+  private static final Pattern KEY = Pattern.compile("[^=\"]+");
+
+  /** What the kernel takes for the end of its own parameters. */
+  private static final String SEPARATOR = "--";
 
   private final String text;
 
@@ -124,7 +130,7 @@ public final class CommandLine {
 
     private static void checkKey(String key) throws LoaderException {
       checkCharacters(key);
-      if (!KEY.matcher(key).matches()) {
+      if (!KEY.matcher(key).matches() || hasBlank(key)) {
         throw error(
             "parameter's name",
             "'" + key + "'",
@@ -147,7 +153,7 @@ public final class CommandLine {
         throw error("value of " + key, "'" + value + "'", "must have no double quote");
       }
       checkKey(key);
-      boolean quoted = value.indexOf(' ') >= 0;
+      boolean quoted = hasBlank(value);
       return put(text, key, key + '=' + (quoted ? '"' + value + '"' : value));
     }
 
@@ -207,7 +213,8 @@ public final class CommandLine {
      * the calls, whatever is added to the builder afterwards. An argument with a blank is put in
      * quotes, which the kernel takes off.
      *
-     * @param argument the argument: not empty, without double quote
+     * @param argument the argument: not empty, without double quote, and not {@code --}, at which
+     *     the kernel ends init's arguments
      * @return this builder
      * @throws LoaderException if the argument is not as said, or has a character that {@link
      *     #append} refuses; if the builder's parameters have a {@code --}, which is refused
@@ -218,26 +225,45 @@ public final class CommandLine {
       if (argument.isEmpty() || argument.indexOf('"') >= 0) {
         throw error("init argument", "'" + argument + "'", "must not be empty nor have a quote");
       }
-      boolean quoted = argument.indexOf(' ') >= 0;
+      if (argument.equals(SEPARATOR)) {
+        throw error("init argument", SEPARATOR, "must not be: the kernel drops it and all behind");
+      }
+      boolean quoted = hasBlank(argument);
       return put(
           initArguments, "init argument " + argument, quoted ? '"' + argument + '"' : argument);
     }
 
-    /** Outside of quotes, a second "--" would be an argument of the init process. */
+    /** A second "--" would end the arguments of the init process; quotes around do not help. */
     private static void checkOneSeparator(CharSequence text) throws LoaderException {
+      String bytes = asBytes(text.toString());
       boolean quoted = false;
       int begin = 0;
-      for (int i = 0; i <= text.length(); i++) {
-        char c = i == text.length() ? ' ' : text.charAt(i);
+      for (int i = 0; i <= bytes.length(); i++) {
+        char c = i == bytes.length() ? ' ' : bytes.charAt(i);
         if (c == '"') {
           quoted = !quoted;
-        } else if (c == ' ' && !quoted) {
-          if (text.subSequence(begin, i).toString().equals("--")) {
+        } else if (isBlank(c) && !quoted) {
+          String parameter = bytes.substring(begin, i);
+          if (parameter.equals(SEPARATOR) || parameter.equals('"' + SEPARATOR + '"')) {
             throw error("parameter", "--", "must not stand in text that has init arguments apart");
           }
           begin = i + 1;
         }
       }
+    }
+
+    /** The UTF-8 bytes, a character each. */
+    private static String asBytes(String text) {
+      return new String(text.getBytes(StandardCharsets.UTF_8), StandardCharsets.ISO_8859_1);
+    }
+
+    /** As the kernel's isspace() has it, but for control characters, which are refused. */
+    private static boolean isBlank(int c) {
+      return c == ' ' || c == 0xa0;
+    }
+
+    private static boolean hasBlank(String text) {
+      return asBytes(text).chars().anyMatch(Builder::isBlank);
     }
 
     /** {@return the command line} */

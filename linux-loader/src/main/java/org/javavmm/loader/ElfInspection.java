@@ -203,6 +203,9 @@ final class ElfInspection {
     if (machine() == ElfLayout.EM_X86_64 && wide && fixed && entry() != 0) {
       all.add(new ImageReport.Entry(ImageReport.EntryKind.LINUX_64, entry()));
     }
+    if (machine() == ElfLayout.EM_386 && !wide && fixed && entry() != 0) {
+      all.add(new ImageReport.Entry(ImageReport.EntryKind.LINUX_32, entry()));
+    }
     all.addAll(entries);
     return all;
   }

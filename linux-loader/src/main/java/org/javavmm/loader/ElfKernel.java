@@ -374,7 +374,7 @@ public final class ElfKernel extends KernelImage {
 
   @Override
   long initrdAddressMax(BootEntry wanted) {
-    return wanted == BootEntry.MULTIBOOT ? X86Layout.HOLE_END - 1 : INITRD_ADDRESS_MAX;
+    return wanted == BootEntry.MULTIBOOT ? MultibootHeader.MODULE_ADDRESS_MAX : INITRD_ADDRESS_MAX;
   }
 
   @Override

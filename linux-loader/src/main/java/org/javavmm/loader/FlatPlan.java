@@ -23,9 +23,9 @@ import org.jspecify.annotations.Nullable;
  * kernel that does not say how much it uses has the most room:
  *
  * <ul>
- *   <li>the device tree (at most 2 MiB) at a multiple of 2 MiB, so that it shares no 2 MiB block
- *       with anything, if possible within 512 MiB from the base, which arm64 kernels before 4.2
- *       need;
+ *   <li>the device tree (at most 2 MiB) at a multiple of 2 MiB, so that it lies in one 2 MiB block
+ *       (of which the initrd may have what is left), if possible within 512 MiB from the base,
+ *       which arm64 kernels before 4.2 need;
  *   <li>the initrd at a page, on arm64 within the 32 GiB from the 1 GiB boundary below the image.
  * </ul>
  *

@@ -52,6 +52,8 @@ public record ImageReport(
     BZIMAGE,
     /** An ELF file, a kernel or not. */
     ELF,
+    /** A Multiboot kernel that is not ELF: its header says where it is loaded. */
+    MULTIBOOT,
     /** The Image of arm64 or riscv64. */
     IMAGE,
     /** A unified kernel image. */
@@ -240,7 +242,7 @@ public record ImageReport(
    */
   public boolean isKernel() {
     return switch (format) {
-      case BZIMAGE, IMAGE, UKI, ZBOOT -> true;
+      case BZIMAGE, MULTIBOOT, IMAGE, UKI, ZBOOT -> true;
       case ELF -> elf.isPresent() && looksLikeKernel(elf.get());
       case COMPRESSED -> contents.isPresent() && contents.get().isKernel();
       case PE, OTHER -> false;

@@ -204,7 +204,7 @@ public final class KernelInspector {
     } else {
       attempt(this::inspectPacked);
       if (format == Format.OTHER) {
-        attempt(() -> KernelImage.parse(name, image));
+        attempt(this::inspectMultiboot);
       }
     }
     return new ImageReport(
@@ -450,6 +450,18 @@ public final class KernelInspector {
     entries.addAll(found.get().entries());
     findMultiboot();
     findVersion();
+  }
+
+  /** A flat file is a kernel if it has a Multiboot header, be the rest of it wrong. */
+  private void inspectMultiboot() throws LoaderException {
+    findMultiboot();
+    if (entries.stream().anyMatch(entry -> entry.kind() == EntryKind.MULTIBOOT)) {
+      format = Format.MULTIBOOT;
+      description = "a Multiboot kernel";
+      architecture = Optional.of(Architecture.I386.toString());
+      findVersion();
+    }
+    KernelImage.parse(name, image);
   }
 
   private void findMultiboot() {

@@ -45,6 +45,9 @@ record MultibootHeader(
   /** The addresses in the header count, whatever the file's format. */
   static final int ADDRESSES = 1 << 16;
 
+  /** The last byte of a module: mod_end, the address behind it, has 32 bits (§3.3). */
+  static final long MODULE_ADDRESS_MAX = X86Layout.HOLE_END - 2;
+
   private static final int REQUIRED = 0xffff;
   private static final int KNOWN = PAGE_ALIGN | MEMORY_INFO | VIDEO_MODE;
   private static final int SIZE = 12;

@@ -140,7 +140,7 @@ public final class MultibootKernel extends KernelImage {
 
   @Override
   public long initrdAddressMax() {
-    return X86Layout.HOLE_END - 1;
+    return MultibootHeader.MODULE_ADDRESS_MAX;
   }
 
   @Override

@@ -222,7 +222,8 @@ public final class PackedImage {
    * @throws IllegalArgumentException if the limit is negative
    * @throws LoaderException {@code FORMAT} if the compression is unknown, has no codec, or the data
    *     is damaged; {@code TRUNCATED} if it ends early; {@code HEADER} if it is larger than the
-   *     limit or not as large as the file announces
+   *     limit or not as large as the file announces; {@code FILE} if a mapped file was cut short
+   *     meanwhile
    */
   public MemorySegment unpack(long limit) throws LoaderException {
     if (limit < 0) {
@@ -235,13 +236,21 @@ public final class PackedImage {
           compression.isEmpty() ? "empty" : compression,
           "must be gzip, xz, zstd, lz4, lzma, bzip2 or lzo");
     }
+    try {
+      return unpack(format.get(), limit);
+    } catch (InternalError e) { // SIGBUS: the mapped file is shorter now
+      throw BootPlan.becameShorter(name, e);
+    }
+  }
+
+  private MemorySegment unpack(CompressionFormat known, long limit) throws LoaderException {
     OptionalLong announced = announcedSize();
     if (announced.isPresent() && (announced.getAsLong() < 0 || announced.getAsLong() > limit)) {
       throw tooLarge(Long.toUnsignedString(announced.getAsLong()) + " bytes", limit);
     }
     // A size that the file adds to the format's data is exact, the format's own may be a part's.
     long bound = size.isPresent() ? size.getAsLong() : limit;
-    long room = Math.max(FIRST_ROOM, USUAL_RATIO * data.byteSize());
+    long room = firstRoom(data.byteSize());
     if (announced.isPresent() && announced.getAsLong() > 0) {
       room = Math.min(room, announced.getAsLong());
     }
@@ -249,7 +258,7 @@ public final class PackedImage {
       room = Math.min(room, bound);
       try {
         MemorySegment output = Arena.ofAuto().allocate(room);
-        long written = Decompressors.decompress(format.get(), data, output);
+        long written = Decompressors.decompress(known, data, output);
         if (size.isPresent() && written != size.getAsLong()) {
           throw error(
               Reason.HEADER,
@@ -265,9 +274,19 @@ public final class PackedImage {
         if (room >= bound) {
           throw tooLarge("more than " + bound + " bytes", bound);
         }
-        room = room > bound / GROWTH ? bound : room * GROWTH;
+        room = grown(room, bound);
       }
     }
+  }
+
+  /** {@return what is allocated first for so much compressed data, whatever it announces} */
+  static long firstRoom(long compressedSize) {
+    return Math.max(FIRST_ROOM, USUAL_RATIO * compressedSize);
+  }
+
+  /** {@return what is allocated after that was too little} */
+  static long grown(long room, long bound) {
+    return room > bound / GROWTH ? bound : room * GROWTH;
   }
 
   private LoaderException tooLarge(String value, long limit) {

@@ -57,6 +57,7 @@ class CommandLineTest {
     refuses(
         "character 4 is U+D83D, must not be half of a pair",
         () -> CommandLine.of("a\ud83d\ude00\ud83d"));
+    refuses("character 2 is U+DE00, must not be half of a pair", () -> CommandLine.of("a\ude00"));
   }
 
   @Test
@@ -102,6 +103,9 @@ class CommandLineTest {
             + " virtio_mmio.device=2M@0x100000000:48:0"
             + " virtio_mmio.device=1025@0xfffffffffffff800:1",
         line.toString());
+    assertEquals(
+        "virtio_mmio.device=4K@0xfffffffffffff000:1",
+        CommandLine.builder().virtioMmioDevice(0x1000, -0x1000, 1).build().toString());
     CommandLine.Builder builder = CommandLine.builder();
     misuse(
         "virtio-mmio device of 0xff at 0x0: must have at least 0x100, and end below 2^64",
@@ -142,6 +146,40 @@ class CommandLineTest {
         () -> builder.initArgument("\""));
     assertEquals(
         "a b=\"c d\" e=\"x -- y\" f -- --single \"two words\"", builder.build().toString());
+  }
+
+  @Test
+  void theByteA0IsABlankToTheKernel() throws Exception {
+    // U+00E0 is 0xc3 0xa0, U+00FC 0xc3 0xbc, U+00A0 0xc2 0xa0.
+    CommandLine line =
+        CommandLine.builder()
+            .add("a", "voil\u00e0")
+            .add("b", "\u00fc")
+            .add("c", "x\u00a0y")
+            .initArgument("\u00e0")
+            .initArgument("\u00fc")
+            .build();
+    assertEquals("a=\"voil\u00e0\" b=\u00fc c=\"x\u00a0y\" -- \"\u00e0\" \u00fc", line.toString());
+    refuses(
+        "parameter's name is '\u00e0', must not be empty and have no blank, equals sign or double"
+            + " quote",
+        () -> CommandLine.builder().add("\u00e0", "x"));
+    refuses(
+        "parameter is --, must not stand in text that has init arguments apart",
+        () -> CommandLine.builder().append("a\u00e0-- b").initArgument("c"));
+    assertEquals(
+        "\u00fc-- b -- c",
+        CommandLine.builder().append("\u00fc-- b").initArgument("c").build().toString());
+  }
+
+  @Test
+  void initArgumentsEndAtNoSeparator() {
+    refuses(
+        "init argument is --, must not be: the kernel drops it and all behind",
+        () -> CommandLine.builder().initArgument("--"));
+    String apart = "parameter is --, must not stand in text that has init arguments apart";
+    refuses(apart, () -> CommandLine.builder().append("a \"--\" b").initArgument("c"));
+    refuses(apart, () -> CommandLine.builder().initArgument("c").append("\"--\""));
   }
 
   @Test

@@ -278,6 +278,16 @@ class FdtTest {
   }
 
   @Test
+  void paddingThatIsMissingIsNotLookedFor() throws Exception {
+    byte[] cut = tree(1, 0, 3, 1, 0, 'x' << 24);
+    ByteBuffer.wrap(cut).putInt(36, 21); // size_dt_struct ends with the value
+    refuses(
+        Reason.FORMAT,
+        "dtb: structure block at byte 77 is cut off within token, must end with FDT_END",
+        () -> parse(cut));
+  }
+
+  @Test
   void brokenReservations() {
     byte[] bytes = tree(1, 0, 2, 9);
     ByteBuffer.wrap(bytes).putLong(40, 5);

@@ -97,6 +97,30 @@ class KernelInspectorTest {
   }
 
   @Test
+  void reportsAFlatMultibootKernel() {
+    ByteBuffer image = TestKernels.multiboot();
+    ImageReport report = inspect(image);
+    assertEquals("", problem(report));
+    assertEquals(Format.MULTIBOOT, report.format());
+    assertEquals("a Multiboot kernel", report.description());
+    assertTrue(report.isKernel());
+    assertEquals(Optional.of("i386"), report.architecture());
+    assertEquals(List.of(new Entry(EntryKind.MULTIBOOT, 0x40)), report.entries());
+    image.putInt(0x40 + 16, 0xfffff); // load_addr
+    report = inspect(image);
+    assertEquals("file: load_addr is 0xfffff, must be at least 0x100000", problem(report));
+    assertEquals(Format.MULTIBOOT, report.format());
+  }
+
+  @Test
+  void reportsTheEntryOfA32BitElfKernel() {
+    ImageReport report = inspect(TestKernels.elf32WithNotes(4));
+    assertEquals("", problem(report));
+    assertEquals(Optional.of("i386"), report.architecture());
+    assertEquals(new Entry(EntryKind.LINUX_32, 0x100040), report.entries().getFirst());
+  }
+
+  @Test
   void reportsAnElfKernel() {
     ByteBuffer image = TestKernels.elf();
     image.put(

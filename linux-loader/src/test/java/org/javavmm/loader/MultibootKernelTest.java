@@ -39,7 +39,7 @@ class MultibootKernelTest {
     assertEquals("kernel: Multiboot kernel, entry 0x100070, 0x100000..0x101000", kernel.toString());
     assertEquals(List.of(BootEntry.MULTIBOOT), kernel.entries());
     assertEquals(0x100070, kernel.entry());
-    assertEquals(0xffff_ffffL, kernel.initrdAddressMax());
+    assertEquals(0xffff_fffeL, kernel.initrdAddressMax());
     assertEquals(0x9fc00 - 0x20000 - 1, kernel.commandLineLimit());
     assertFalse(kernel.requestsVideoMode());
     try (GuestMemory memory = TestKernels.memory(SIZE)) {
@@ -71,6 +71,23 @@ class MultibootKernelTest {
       memory.read(0x200000, found);
       assertEquals(-1, Arrays.mismatch(expected, found));
     }
+  }
+
+  @Test
+  void modEndHasNoRoomForFourGiB() throws Exception {
+    List<MemoryRange> ram = List.of(new MemoryRange(0, 1L << 32));
+    BootPlan plan =
+        BootPlan.builder(TestKernels.parse(image))
+            .ram(ram)
+            .initrd(TestKernels.initrd(new byte[4096]))
+            .build();
+    assertEquals(List.of(new MemoryRange(0xffff_e000L, 4096)), plan.moduleRanges());
+    BootPlan shorter =
+        BootPlan.builder(TestKernels.parse(image))
+            .ram(ram)
+            .initrd(TestKernels.initrd(new byte[4095]))
+            .build();
+    assertEquals(List.of(new MemoryRange(0xffff_f000L, 4095)), shorter.moduleRanges());
   }
 
   @Test

@@ -6,16 +6,22 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Optional;
 import java.util.OptionalLong;
 import org.javavmm.loader.LoaderException.Reason;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class PackedImageTest {
   private static final byte[] KERNEL = TestKernels.bytes(TestImages.arm64());
@@ -42,6 +48,23 @@ class PackedImageTest {
     assertTrue(kernel.isReadOnly());
     assertArrayEquals(KERNEL, kernel.toArray(ValueLayout.JAVA_BYTE));
     assertEquals("file: gzip-compressed, " + GZIP.length + " bytes", packed.toString());
+  }
+
+  @Test
+  void saysWhenTheFileWasCutShort(@TempDir Path folder) throws Exception {
+    byte[] gzip = TestImages.gzip(TestKernels.noise(1 << 20));
+    Path file = Files.write(folder.resolve("kernel"), gzip);
+    String message = file + ": file is shorter than when it was opened, must not change";
+    try (Arena arena = Arena.ofConfined();
+        FileChannel channel =
+            FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+      MemorySegment image = channel.map(FileChannel.MapMode.READ_ONLY, 0, gzip.length, arena);
+      PackedImage packed = PackedImage.detect(file.toString(), image).orElseThrow();
+      channel.truncate(4096);
+      LoaderException e = assertThrows(LoaderException.class, () -> packed.unpack(2 << 20));
+      assertEquals(message, e.getMessage());
+      assertEquals(Reason.FILE, e.reason());
+    }
   }
 
   @Test

@@ -4,11 +4,13 @@ package org.javavmm.loader;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
@@ -107,6 +109,59 @@ class PayloadTest {
         old,
         "kernel: payload_length is 0x0, must be at least 0x4, which is the size of the size at its"
             + " end (protocol 2.08)");
+  }
+
+  /** An arena that says how much was asked of it, and gives none beyond 32 MiB. */
+  private final class Frugal implements Arena {
+    private long asked;
+
+    @Override
+    public MemorySegment allocate(long size, long alignment) {
+      asked += size;
+      assertTrue(size <= 32 << 20, () -> size + " bytes were asked for");
+      return arena.allocate(size, alignment);
+    }
+
+    @Override
+    public MemorySegment.Scope scope() {
+      return arena.scope();
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  @Test
+  void aSizeThatIsNotBorneOutCostsNoMemory() throws Exception {
+    byte[] elf = TestKernels.bytes(TestKernels.elf());
+    ByteBuffer image = bzImage(zlib(elf, -16));
+    image.putInt(0x260, -1); // init_size
+    BzImage kernel = (BzImage) TestKernels.parse(image);
+    Frugal frugal = new Frugal();
+    assertEquals(
+        "kernel: payload's uncompressed size is 9216 bytes, must be 4294967280, as its last 4 bytes"
+            + " say",
+        assertThrows(LoaderException.BadPayload.class, () -> kernel.decompressPayload(frugal))
+            .getMessage());
+    assertEquals(0, frugal.asked);
+  }
+
+  @Test
+  void aPayloadOfManyZerosGetsTheRoomThatItNeeds() throws Exception {
+    int size = 20 << 20;
+    byte[] elf = Arrays.copyOf(TestKernels.bytes(TestKernels.elf()), size);
+    ByteBuffer image = bzImage(zlib(elf, size));
+    image.putInt(0x260, 1 << 30); // init_size
+    Frugal frugal = new Frugal();
+    ElfKernel kernel = ((BzImage) TestKernels.parse(image)).decompressPayload(frugal);
+    assertEquals(size, kernel.fileSize());
+    assertEquals(size, frugal.asked);
+    ByteBuffer wrong = bzImage(zlib(elf, size + 1));
+    wrong.putInt(0x260, 1 << 30);
+    refuses(
+        wrong,
+        "kernel: payload's uncompressed size is 20971520 bytes, must be 20971521, as its last 4"
+            + " bytes say");
   }
 
   @Test

@@ -549,7 +549,9 @@ public final class CmosRtc implements BusDevice, AutoCloseable {
     int alarmHours = bytes[HOURS_ALARM] & 0xff;
     long t = after + 1;
     long end = t + DAY_SECONDS;
-    while (t < end) {
+    int misses = 0;
+    // Sixty seconds without a match: none ever will, and the guest must not make us try a day.
+    while (t < end && misses < 60) {
       int ofDay = (int) Math.floorMod(t, DAY_SECONDS);
       if (alarmHours < DONT_CARE && alarmHours != encodeHours(ofDay / 3600)) {
         t += 3600 - ofDay % 3600;
@@ -557,6 +559,7 @@ public final class CmosRtc implements BusDevice, AutoCloseable {
         t += 60 - ofDay % 60;
       } else if (alarmSeconds < DONT_CARE && alarmSeconds != encode(ofDay % 60)) {
         t++;
+        misses++;
       } else {
         return t;
       }
