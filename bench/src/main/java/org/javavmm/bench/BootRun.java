@@ -15,6 +15,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -31,6 +32,9 @@ import java.util.regex.Pattern;
 public final class BootRun {
   /** What {@code ./vmm linux --no-reboot --timing json} gives the kernel. */
   private static final String COMMAND_LINE = "console=ttyS0 reboot=a panic=-1 vmm.timing quiet";
+
+  /** The common pool has a single thread on two processors. */
+  private static final Executor THREADS = task -> Thread.ofPlatform().daemon().start(task);
 
   private static final double GOAL = 1.1;
   private static final Duration LIMIT = Duration.ofMinutes(3);
@@ -152,14 +156,14 @@ public final class BootRun {
   private static Boot bootOurs(List<String> command) throws Exception {
     Process process = new ProcessBuilder(command).start();
     CompletableFuture<String> errors =
-        CompletableFuture.supplyAsync(() -> text(process.getErrorStream()));
+        CompletableFuture.supplyAsync(() -> text(process.getErrorStream()), THREADS);
     try (BufferedReader console =
         new BufferedReader(
             new InputStreamReader(process.getInputStream(), StandardCharsets.ISO_8859_1))) {
       CompletableFuture<Void> greeting =
-          CompletableFuture.runAsync(() -> readUntil(console, "java-vmm: Linux"));
+          CompletableFuture.runAsync(() -> readUntil(console, "java-vmm: Linux"), THREADS);
       greeting.get(LIMIT.toSeconds(), TimeUnit.SECONDS);
-      process.destroy(); // SIGTERM
+      process.toHandle().destroy(); // SIGTERM; Process.destroy() would close our ends as well
       String printed = errors.get(LIMIT.toSeconds(), TimeUnit.SECONDS);
       process.waitFor();
       List<Double> marks = new ArrayList<>();
