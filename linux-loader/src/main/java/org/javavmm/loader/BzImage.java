@@ -473,6 +473,7 @@ public final class BzImage extends KernelImage {
 
   @Override
   void writeTo(GuestMemory memory, KernelPlacement placement) {
+    memory.prefault(placement.load(), kernel.byteSize());
     memory.write(placement.load(), kernel);
   }
 

@@ -397,6 +397,7 @@ public final class ElfKernel extends KernelImage {
   void writeTo(GuestMemory guest, KernelPlacement placement) {
     for (Segment segment : segments) {
       long gpa = segment.memory().gpa();
+      guest.prefault(gpa, segment.memory().size());
       guest.write(gpa, image().asSlice(segment.offset(), segment.fileSize()));
       guest.fill(gpa + segment.fileSize(), segment.memory().size() - segment.fileSize(), (byte) 0);
     }

@@ -301,6 +301,7 @@ public final class FlatPlan {
     checkAlive(kernel.image().scope().isAlive(), kernel.name());
     checkAlive(initrd == null || initrd.isAlive(), "initrd");
     byte[] tree = checkedDeviceTree(deviceTree);
+    memory.prefault(kernelRange.gpa(), kernel.image().byteSize());
     copyFile(kernel.name(), () -> memory.write(kernelRange.gpa(), kernel.image()));
     if (initrd != null && initrdRange != null) {
       copyFile(initrd.name(), () -> initrd.writeTo(memory, initrdRange.gpa()));

@@ -97,6 +97,7 @@ public final class Initrd {
   }
 
   void writeTo(GuestMemory memory, long gpa) {
+    memory.prefault(gpa, size());
     long offset = 0;
     for (Part part : parts) {
       long start = RamMap.alignUp(offset, PART_ALIGNMENT);

@@ -154,6 +154,7 @@ public final class MultibootKernel extends KernelImage {
 
   @Override
   void writeTo(GuestMemory guest, KernelPlacement placement) {
+    guest.prefault(memory.gpa(), memory.size());
     guest.write(memory.gpa(), contents);
     guest.fill(memory.gpa() + contents.byteSize(), memory.size() - contents.byteSize(), (byte) 0);
   }

@@ -642,6 +642,30 @@ public abstract sealed class GuestMemory extends AddressSpace implements AutoClo
     }
   }
 
+  /**
+   * Asks the kernel for the pages of a range, before much of it is written for the first time: one
+   * call, where the writing would fault for each page. Contents do not change, and nothing is
+   * marked as dirty. What the kernel does not do, for it is older than 5.14 or lacks memory, is
+   * left to the writing; so are ranges of read-only regions.
+   *
+   * @param gpa the guest-physical address of the first byte
+   * @param length the length in bytes
+   * @throws GuestMemoryException if a part of the range is not in memory
+   * @throws IllegalStateException if the memory is closed
+   */
+  public final void prefault(long gpa, long length) {
+    RegionMap map = map();
+    check(map, gpa, length, Access.READ);
+    int i = map.indexOf(gpa);
+    long done = 0;
+    while (done != length) {
+      GuestRegion r = map.at(i++);
+      long n = r.atMost(gpa + done, length - done);
+      r.prefault(gpa + done - r.gpa, n);
+      done += n;
+    }
+  }
+
   @Override
   public final void read(long gpa, MemorySegment target) {
     long length = target.byteSize();

@@ -227,6 +227,19 @@ public final class GuestRegion {
     }
   }
 
+  /** Faults a part in for writing, as far as the kernel does. */
+  void prefault(long offset, long length) {
+    if (readOnly) {
+      return;
+    }
+    long start = offset & -pageSize();
+    try {
+      Objects.requireNonNull(mapping).advise(Advice.POPULATE_WRITE, start, offset + length - start);
+    } catch (SystemCallException e) {
+      // Whoever writes faults for each page, and learns if there is none.
+    }
+  }
+
   // ---- what it is --------------------------------------------------------------------------
 
   RegionSpec spec() {

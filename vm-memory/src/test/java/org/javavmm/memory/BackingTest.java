@@ -278,6 +278,35 @@ class BackingTest {
   }
 
   @Test
+  void aRangeIsFetchedBeforeItIsWritten() throws Exception {
+    try (GuestMemory memory =
+        GuestMemory.builder()
+            .region(RegionSpec.anonymous("a", 0, 4 * MIB).guardPages(4096).dirtyLog())
+            .region(RegionSpec.memfd("b", 4 * MIB, 4 * MIB).guardPages(4096))
+            .region(RegionSpec.anonymous("c", 8 * MIB, 4 * MIB).guardPages(4096).readOnly())
+            .build()) {
+      List<GuestRegion> regions = memory.regions();
+      memory.putByte(4 * MIB - 1, (byte) 7);
+      assertEquals(4, kib(regions.getFirst(), "Rss"));
+      DirtyLog log = regions.getFirst().dirtyLog().orElseThrow();
+      log.clear();
+      // 5 KiB that touch two pages of the first region, and a MiB of the second.
+      memory.prefault(4 * MIB - 5 * 1024, 5 * 1024 + MIB);
+      assertEquals(8, kib(regions.getFirst(), "Rss"));
+      assertEquals(1024, kib(regions.get(1), "Rss"));
+      assertEquals(7, memory.getByte(4 * MIB - 1));
+      assertEquals(0, memory.getByte(4 * MIB));
+      assertFalse(log.isDirty(4 * MIB - 1));
+      assertFalse(log.isDirty(4 * MIB - 5 * 1024));
+      // Nobody writes there.
+      memory.prefault(8 * MIB, MIB);
+      assertEquals(0, kib(regions.get(2), "Rss"));
+      memory.prefault(12 * MIB, 0);
+      assertThrows(GuestMemoryException.class, () -> memory.prefault(12 * MIB - 1, 2));
+    }
+  }
+
+  @Test
   void aTruncatedFileEndsInAFaultThatNamesTheRegion() throws Exception {
     Path path = folder.resolve("image");
     Files.write(path, new byte[16 * 4096]);
