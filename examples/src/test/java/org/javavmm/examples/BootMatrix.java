@@ -184,7 +184,7 @@ final class BootMatrix {
    * @param err its standard error output
    */
   static Result judge(Cell cell, String status, String out, String err) {
-    List<String> warnings = values(out, "warning").stream().map(BootMatrix::withoutTime).toList();
+    List<String> warnings = warnings(out);
     List<String> complaints = values(out, "complaint");
     String release = String.join("", values(out, "release"));
     String problem = "";
@@ -204,6 +204,27 @@ final class BootMatrix {
       problem = "the kernel complains: " + String.join("; ", complaints);
     }
     return new Result(cell, release, problem, warnings);
+  }
+
+  /** Of a warning with registers and call trace, the two lines that say what and where. */
+  private static List<String> warnings(String out) {
+    List<String> kept = new ArrayList<>();
+    int trace = -1;
+    for (String value : values(out, "warning")) {
+      String line = withoutTime(value);
+      if (line.contains("[ cut here ]")) {
+        trace = 0;
+      } else if (trace < 0) {
+        kept.add(line);
+      } else if (line.contains("[ end trace")) {
+        trace = -1;
+      } else if (trace++ < 2) {
+        kept.add(line);
+      }
+    }
+    // The table of sizes that belongs to the warning of the XSAVE area.
+    kept.removeIf(line -> line.startsWith("CPUID[0d, "));
+    return kept;
   }
 
   private static List<String> nodes(String out) {

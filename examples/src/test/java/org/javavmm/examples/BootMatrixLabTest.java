@@ -4,6 +4,7 @@ package org.javavmm.examples;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.BufferedReader;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -78,7 +79,8 @@ class BootMatrixLabTest {
     }
     if (!PAGE.isEmpty()) {
       Files.writeString(
-          ROOT.resolve(PAGE), BootMatrix.page(results, LocalDate.now(ZoneOffset.UTC).toString()));
+          ROOT.resolve(PAGE),
+          BootMatrix.page(results, LocalDate.now(ZoneOffset.UTC) + ", commit " + commit()));
     }
     return results.stream()
         .map(r ->
@@ -88,6 +90,17 @@ class BootMatrixLabTest {
                     assertTrue(
                         r.ok(), () -> r.problem() + "\n" + errors(r.cell()) + "\n" + r.warnings())))
         .toList();
+  }
+
+  private static String commit() throws IOException {
+    Process git =
+        new ProcessBuilder("git", "describe", "--always", "--dirty")
+            .directory(ROOT.toFile())
+            .redirectErrorStream(true)
+            .start();
+    try (BufferedReader line = git.inputReader(StandardCharsets.UTF_8)) {
+      return String.valueOf(line.readLine());
+    }
   }
 
   private String read(String name) throws IOException {

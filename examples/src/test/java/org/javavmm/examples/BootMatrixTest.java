@@ -58,6 +58,22 @@ class BootMatrixTest {
   }
 
   @Test
+  void ofATraceTheFirstTwoLines() {
+    String out =
+        GOOD
+            + "warning [    0.1] before\n"
+            + "warning [    0.2] ------------[ cut here ]------------\n"
+            + "warning [    0.2] what\n"
+            + "warning [    0.2] where\n"
+            + "warning [    0.2] RAX: 0\n"
+            + "warning [    0.2] ---[ end trace 0 ]---\n"
+            + "warning [    0.3] after\n";
+    assertEquals(
+        List.of("before", "what", "where", "after"),
+        BootMatrix.judge(CELL, "0", out, "").warnings());
+  }
+
+  @Test
   void thePage() {
     BootMatrix.Result good = BootMatrix.judge(CELL, "0", GOOD + "warning [    0.12] a `b`\n", "");
     BootMatrix.Result bad = BootMatrix.judge(BootMatrix.cells().get(1), "143", "", "");
