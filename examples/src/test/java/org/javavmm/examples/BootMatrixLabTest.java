@@ -40,7 +40,7 @@ class BootMatrixLabTest {
   private static final boolean ALL = Boolean.getBoolean("vmm.long") || !PAGE.isEmpty();
 
   /** A boot that takes longer has hung. */
-  private static final int BOOT_SECONDS = 180;
+  private static final int BOOT_SECONDS = 120;
 
   /** What timeout(1) says then. */
   private static final String HUNG = "124";
