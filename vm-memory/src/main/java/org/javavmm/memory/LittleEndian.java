@@ -72,13 +72,27 @@ final class LittleEndian {
       return narrow(segment, offset, 0xffff, expected, value);
     }
 
+    // Reads first: a page that the host has lost is an error of the read, which the JDK reports,
+    // and
+    // not of an interpreted compare-and-set, by which it dies.
+
     static boolean compareAndSetInt(MemorySegment segment, long offset, int expected, int value) {
-      return INT.compareAndSet(segment, offset, expected, value);
+      checkWritable(segment);
+      return (int) INT.getVolatile(segment, offset) == expected
+          && INT.compareAndSet(segment, offset, expected, value);
     }
 
     static boolean compareAndSetLong(
         MemorySegment segment, long offset, long expected, long value) {
-      return LONG.compareAndSet(segment, offset, expected, value);
+      checkWritable(segment);
+      return (long) LONG.getVolatile(segment, offset) == expected
+          && LONG.compareAndSet(segment, offset, expected, value);
+    }
+
+    private static void checkWritable(MemorySegment segment) {
+      if (segment.isReadOnly()) {
+        throw new IllegalArgumentException("read-only");
+      }
     }
 
     /**
@@ -87,9 +101,7 @@ final class LittleEndian {
      */
     private static boolean narrow(
         MemorySegment segment, long offset, int ones, int expected, int value) {
-      if (segment.isReadOnly()) {
-        throw new IllegalArgumentException("read-only");
-      }
+      checkWritable(segment);
       long word = offset & ~3L;
       int shift = (int) (offset & 3) * 8;
       int mask = ones << shift;

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Regions that come and go. What both shapes must do is in {@link GuestMemoryTestCase}. */
-@Timeout(120)
+@Timeout(600)
 @SuppressWarnings("try") // closing early, and twice, is what is tested
 class ResizableMemoryTest extends GuestMemoryTestCase {
   @Override
