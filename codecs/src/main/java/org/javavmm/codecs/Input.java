@@ -66,6 +66,19 @@ final class Input {
     return data.asSlice(take(field, length), length);
   }
 
+  /**
+   * Skips a frame that lz4 and zstd alike leave to others, behind its magic number.
+   *
+   * @return whether the magic number is of one
+   */
+  boolean skippedFrame(int magic) throws DecompressionException {
+    if ((magic & ~0xf) != 0x184d2a50) {
+      return false;
+    }
+    var _ = take("skippable frame", Integer.toUnsignedLong(i32("skippable frame's size")));
+    return true;
+  }
+
   void read(String field, byte[] to, int length) throws DecompressionException {
     MemorySegment.copy(data, ValueLayout.JAVA_BYTE, take(field, length), to, 0, length);
   }

@@ -91,9 +91,8 @@ final class Lz4 {
         throw in.trailing();
       }
       int magic = in.i32("magic number");
-      if ((magic & ~0xf) == 0x184d2a50) {
-        long size = Integer.toUnsignedLong(in.i32("skippable frame's size"));
-        in.segment("skippable frame", size);
+      if (in.skippedFrame(magic)) {
+        // The next begins where it ends.
       } else if (!first && magic != FRAME_MAGIC) {
         throw in.corrupt(
             "magic number of a further frame",

@@ -105,12 +105,9 @@ final class Zstd {
         throw in.trailing();
       }
       int magic = in.i32("magic number");
-      if ((magic & ~0xf) == 0x184d2a50) {
-        long size = Integer.toUnsignedLong(in.i32("skippable frame's size"));
-        in.segment("skippable frame", size);
-      } else if (magic == MAGIC) {
+      if (magic == MAGIC) {
         frame();
-      } else {
+      } else if (!in.skippedFrame(magic)) {
         throw in.corrupt(
             first ? "magic number" : "magic number of a further frame",
             String.format("0x%08x", magic),
