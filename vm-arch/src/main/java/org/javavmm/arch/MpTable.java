@@ -123,14 +123,26 @@ public final class MpTable {
    */
   public static Builder pc(int cpus, int timerPin) {
     range("number of processors", cpus, 1, MAX_APIC_ID);
+    return pc(Topology.ofCores(cpus), timerPin);
+  }
+
+  /**
+   * {@return as {@link #pc(int, int)}, with the APIC ids of a topology; the I/O APIC's is the next}
+   *
+   * @param topology how the processors are arranged
+   * @param timerPin the pin of ISA interrupt 0, {@link #TIMER_PIN_0} or {@link #TIMER_PIN_2}
+   * @throws IllegalArgumentException if the pin is neither, or an id is not in 0..254
+   */
+  public static Builder pc(Topology topology, int timerPin) {
     Builder builder = builder();
-    for (int id = 0; id < cpus; id++) {
-      builder.processor(id, id == 0);
+    for (int cpu = 0; cpu < topology.cpus(); cpu++) {
+      builder.processor(topology.apicId(cpu), cpu == 0);
     }
+    int ioApic = topology.maxApicId() + 1;
     return builder
         .bus(PC_ISA_BUS, "ISA")
-        .ioApic(cpus, IO_APIC)
-        .isaInterrupts(PC_ISA_BUS, cpus, timerPin)
+        .ioApic(ioApic, IO_APIC)
+        .isaInterrupts(PC_ISA_BUS, ioApic, timerPin)
         .localInterrupt(InterruptType.EXT_INT, PC_ISA_BUS, 0)
         .localInterrupt(InterruptType.NMI, PC_ISA_BUS, 1);
   }

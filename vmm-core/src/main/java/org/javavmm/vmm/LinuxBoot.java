@@ -344,21 +344,9 @@ public final class LinuxBoot {
     vmm.memory().write(MpTable.BASE_MEMORY, table);
   }
 
-  /** Processors by their APIC ids, and where a PC's interrupts go. */
+  /** KVM leads the interval timer's interrupt to pin 0. */
   static MpTable mpTable(Topology topology) {
-    MpTable.Builder table = MpTable.builder();
-    for (int cpu = 0; cpu < topology.cpus(); cpu++) {
-      table.processor(topology.apicId(cpu), cpu == 0);
-    }
-    int ioApic = topology.maxApicId() + 1;
-    return table
-        .bus(MpTable.PC_ISA_BUS, "ISA")
-        .ioApic(ioApic, IOAPIC_ADDRESS)
-        // Where KVM leads the interval timer's interrupt.
-        .isaInterrupts(MpTable.PC_ISA_BUS, ioApic, MpTable.TIMER_PIN_0)
-        .localInterrupt(MpTable.InterruptType.EXT_INT, MpTable.PC_ISA_BUS, 0)
-        .localInterrupt(MpTable.InterruptType.NMI, MpTable.PC_ISA_BUS, 1)
-        .build();
+    return MpTable.pc(topology, MpTable.TIMER_PIN_0).build();
   }
 
   private static void enter(Vmm vmm, BootPlan plan, long rsdp)
