@@ -12,11 +12,11 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.javavmm.acpi.ComPort;
-import org.javavmm.device.BusDevice;
 import org.javavmm.event.SubscriberStartException;
 import org.javavmm.loader.BootPlan;
 import org.javavmm.superio.BufferedSink;
 import org.javavmm.superio.CaptureSink;
+import org.javavmm.superio.DebugPort;
 import org.javavmm.superio.EscapeKey;
 import org.javavmm.superio.InputFilter;
 import org.javavmm.superio.PowerButton;
@@ -224,7 +224,8 @@ final class LinuxVmm {
       LinuxBoot.addIsaDevices(vmm);
     }
     if (machine.timing != Timing.NONE) {
-      vmm.pio().add("init's mark", MarkProgram.PORT, 1, new InitMark(timeline));
+      SerialSink mark = SerialSink.to(_ -> timeline.mark(BootTimeline.Mark.INIT));
+      vmm.pio().add("init's mark", MarkProgram.PORT, 1, new DebugPort(mark));
     }
     try {
       machine.devices.attach(vmm);
@@ -239,19 +240,6 @@ final class LinuxVmm {
     }
     timeline.mark(BootTimeline.Mark.LOADED);
     return power;
-  }
-
-  /** Its reads are of no use: all ones, as where there is no device. */
-  private record InitMark(BootTimeline timeline) implements BusDevice {
-    @Override
-    public long read(long offset, int size) {
-      return -1;
-    }
-
-    @Override
-    public void write(long offset, int size, long value) {
-      timeline.mark(BootTimeline.Mark.INIT);
-    }
   }
 
   private static ProcessSignals signals() throws SystemCallException {

@@ -4,6 +4,7 @@ package org.javavmm.examples;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.HexFormat;
+import org.javavmm.superio.DebugPort;
 
 /**
  * A program for the guest that writes a byte to port {@link #PORT} and ends: init tells by it that
@@ -11,7 +12,7 @@ import java.util.HexFormat;
  */
 final class MarkProgram {
   /** The port of Bochs's and QEMU's debug console, so that QEMU can be measured in the same way. */
-  static final int PORT = 0xe9;
+  static final int PORT = DebugPort.BOCHS_PORT;
 
   private static final int ADDRESS = 0x40_0000;
   private static final int HEADERS = 64 + 56;

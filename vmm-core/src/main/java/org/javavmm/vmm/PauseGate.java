@@ -4,6 +4,7 @@ package org.javavmm.vmm;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeSet;
+import java.util.function.BooleanSupplier;
 
 /**
  * Where the threads of vCPUs wait while their machine is paused. A thread asks {@link #isClosed}
@@ -29,18 +30,12 @@ final class PauseGate {
     notifyAll();
   }
 
-  /** What a waiting thread asks beside the gate. */
-  @FunctionalInterface
-  interface Stopping {
-    boolean stopping();
-  }
-
   /** Waits until the gate opens or the machine stops. Interrupts are for others. */
-  synchronized void await(int vcpu, Stopping machine) {
+  synchronized void await(int vcpu, BooleanSupplier stopping) {
     boolean interrupted = false;
     waiting.add(vcpu);
     notifyAll();
-    while (closed && !machine.stopping()) {
+    while (closed && !stopping.getAsBoolean()) {
       try {
         wait();
       } catch (InterruptedException e) {
