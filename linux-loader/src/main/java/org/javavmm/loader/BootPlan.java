@@ -360,7 +360,8 @@ public final class BootPlan {
     if (found.isPresent()) {
       return new MemoryRange(found.getAsLong(), size);
     }
-    long needed = RamMap.alignUp(placement.memory().end(), PAGE) + RamMap.alignUp(size, PAGE);
+    long needed =
+        MemoryRange.alignUp(placement.memory().end(), PAGE) + MemoryRange.alignUp(size, PAGE);
     if (!high && ram.totalSize() < needed && needed <= Math.min(endLimit, X86Layout.HOLE_START)) {
       throw LoaderException.of(
           Reason.MEMORY,
@@ -409,7 +410,7 @@ public final class BootPlan {
 
   /** Behind the command line, or above 1 MiB where there is no room. */
   private MemoryRange placeBlock(String what, long size, RamMap ram) throws LoaderException {
-    long low = RamMap.alignUp(lowNext, BLOCK_ALIGNMENT);
+    long low = MemoryRange.alignUp(lowNext, BLOCK_ALIGNMENT);
     if (size <= X86Layout.EBDA_START - low) {
       lowNext = low + size;
       return new MemoryRange(low, size);

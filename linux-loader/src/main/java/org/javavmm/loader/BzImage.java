@@ -12,7 +12,6 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import org.javavmm.codec.CompressionFormat;
 import org.javavmm.codec.DecompressionException;
-import org.javavmm.codec.Decompressors;
 import org.javavmm.loader.LoaderException.Reason;
 import org.javavmm.memory.GuestMemory;
 
@@ -307,30 +306,17 @@ public final class BzImage extends KernelImage {
   private MemorySegment decompress(
       CompressionFormat format, MemorySegment compressed, long size, Arena arena)
       throws LoaderException {
-    long room = PackedImage.firstRoom(compressed.byteSize());
-    while (room < size) {
-      try (Arena attempt = Arena.ofConfined()) {
-        // Says what is wrong, or that there is more.
-        isDecompressed(format, compressed, size, attempt.allocate(room));
-      }
-      room = PackedImage.grown(room, size);
-    }
-    MemorySegment output = arena.allocate(size, PAYLOAD_ALIGNMENT);
-    isDecompressed(format, compressed, size, output);
-    return output;
-  }
-
-  /** {@return false if the output is too small, and smaller than the size} */
-  private boolean isDecompressed(
-      CompressionFormat format, MemorySegment compressed, long size, MemorySegment output)
-      throws LoaderException {
-    long written;
+    MemorySegment output;
     try {
-      written = Decompressors.decompress(format, compressed, output);
+      output =
+          PackedImage.decompress(
+              format,
+              compressed,
+              size,
+              size,
+              // Less than the size can only be too small.
+              room -> (room < size ? Arena.ofAuto() : arena).allocate(room, PAYLOAD_ALIGNMENT));
     } catch (DecompressionException e) {
-      if (e.kind() == DecompressionException.Kind.TOO_LARGE && output.byteSize() < size) {
-        return false;
-      }
       throw LoaderException.of(
           Reason.PAYLOAD,
           name(),
@@ -341,14 +327,14 @@ public final class BzImage extends KernelImage {
     } catch (InternalError e) { // SIGBUS: the mapped file is shorter now
       throw BootPlan.becameShorter(name(), e);
     }
-    if (written != size) {
+    if (output.byteSize() != size) {
       throw error(
           Reason.PAYLOAD,
           "payload's uncompressed size",
-          written + " bytes",
+          output.byteSize() + " bytes",
           "must be " + size + ", as its last 4 bytes say");
     }
-    return true;
+    return output;
   }
 
   private long checkedUncompressedSize(MemorySegment payload) throws LoaderException {
@@ -444,7 +430,8 @@ public final class BzImage extends KernelImage {
       found = ram.lowest(from, ADDRESS_LIMIT, initSize(), kernelAlignment());
     }
     long wanted = high ? Math.max(preferred, X86Layout.HOLE_END) : preferred;
-    long load = found.orElse(relocatable() ? RamMap.alignUp(wanted, kernelAlignment()) : preferred);
+    long load =
+        found.orElse(relocatable() ? MemoryRange.alignUp(wanted, kernelAlignment()) : preferred);
     MemoryRange memory = new MemoryRange(load, initSize());
     boolean permitted =
         memory.end() <= X86Layout.HOLE_END || (canBeHigh && load >= X86Layout.HOLE_END);

@@ -11,17 +11,9 @@ import java.util.Optional;
 
 /** Reads an ELF file of any class, byte order and machine as far as it goes, and never fails. */
 final class ElfInspection {
-  private static final int HEADER_32 = 52;
-  private static final int HEADER_64 = 64;
-  private static final int E_MACHINE = 18;
-  private static final int PT_NOTE = 4;
-  private static final int NOTE_HEADER = 12;
   private static final int NOTE_BYTES_LIMIT = 64 << 10;
   private static final int NAME_LIMIT = 64;
   private static final int DESCRIPTION_LIMIT = 32;
-
-  /** XEN_ELFNOTE_PHYS32_ENTRY, the address of the PVH entry in 4 or 8 bytes. */
-  private static final int PHYS32_ENTRY = 18;
 
   private final MemorySegment image;
   private final boolean wide;
@@ -40,11 +32,11 @@ final class ElfInspection {
 
   /** {@return what could be read, if there is at least a header} */
   static Optional<ElfInspection> of(MemorySegment image, ByteBuffer head) {
-    if (head.capacity() < HEADER_32) {
+    if (head.capacity() < ElfLayout.EHDR32_SIZE) {
       return Optional.empty();
     }
     ElfInspection inspection = new ElfInspection(image, head);
-    if (inspection.wide && head.capacity() < HEADER_64) {
+    if (inspection.wide && head.capacity() < ElfLayout.EHDR_SIZE) {
       return Optional.empty();
     }
     inspection.readSegments();
@@ -52,7 +44,7 @@ final class ElfInspection {
   }
 
   private int count() {
-    return header.getShort(wide ? ElfLayout.E_PHNUM : 44) & 0xffff;
+    return header.getShort(wide ? ElfLayout.E_PHNUM : ElfLayout.E_PHNUM_32) & 0xffff;
   }
 
   private long entry() {
@@ -72,16 +64,16 @@ final class ElfInspection {
   }
 
   private void readSegments() {
-    long at = word(header, wide ? ElfLayout.E_PHOFF : 28);
-    int size = header.getShort(wide ? ElfLayout.E_PHENTSIZE : 42) & 0xffff;
-    if (size < (wide ? ElfLayout.PHDR_SIZE : 32)) {
+    long at = word(header, wide ? ElfLayout.E_PHOFF : ElfLayout.E_PHOFF_32);
+    int size = header.getShort(wide ? ElfLayout.E_PHENTSIZE : ElfLayout.E_PHENTSIZE_32) & 0xffff;
+    if (size < (wide ? ElfLayout.PHDR_SIZE : ElfLayout.PHDR32_SIZE)) {
       return;
     }
     int limit = Math.min(count(), KernelInspector.LIST_LIMIT);
     for (int i = 0; i < limit && inFile(at, size); i++, at += size) {
       ByteBuffer segment = part(at, size);
       segments.add(wide ? segment64(segment) : segment32(segment));
-      if (segment.getInt(0) == PT_NOTE) {
+      if (segment.getInt(0) == ElfLayout.PT_NOTE) {
         readNotes(segments.getLast());
       }
     }
@@ -96,19 +88,19 @@ final class ElfInspection {
         segment.getLong(ElfLayout.P_PADDR),
         segment.getLong(ElfLayout.P_FILESZ),
         segment.getLong(ElfLayout.P_MEMSZ),
-        segment.getLong(48));
+        segment.getLong(ElfLayout.P_ALIGN));
   }
 
   private static ImageReport.Segment segment32(ByteBuffer segment) {
     return new ImageReport.Segment(
-        type(segment.getInt(0)),
-        flags(segment.getInt(24)),
-        Integer.toUnsignedLong(segment.getInt(4)),
+        type(segment.getInt(ElfLayout.P_TYPE)),
+        flags(segment.getInt(ElfLayout.P_FLAGS_32)),
+        Integer.toUnsignedLong(segment.getInt(ElfLayout.P_OFFSET_32)),
         Integer.toUnsignedLong(segment.getInt(8)),
-        Integer.toUnsignedLong(segment.getInt(12)),
-        Integer.toUnsignedLong(segment.getInt(16)),
-        Integer.toUnsignedLong(segment.getInt(20)),
-        Integer.toUnsignedLong(segment.getInt(28)));
+        Integer.toUnsignedLong(segment.getInt(ElfLayout.P_PADDR_32)),
+        Integer.toUnsignedLong(segment.getInt(ElfLayout.P_FILESZ_32)),
+        Integer.toUnsignedLong(segment.getInt(ElfLayout.P_MEMSZ_32)),
+        Integer.toUnsignedLong(segment.getInt(ElfLayout.P_ALIGN_32)));
   }
 
   private void readNotes(ImageReport.Segment segment) {
@@ -122,17 +114,17 @@ final class ElfInspection {
     // Padded to 8 bytes in segments that are aligned so, as binutils write them for GNU properties.
     int padding = segment.alignment() == 8 ? 8 : 4;
     long at = 0;
-    while (at + NOTE_HEADER <= size && notes.size() < KernelInspector.LIST_LIMIT) {
+    while (at + ElfLayout.NHDR_SIZE <= size && notes.size() < KernelInspector.LIST_LIMIT) {
       long nameSize = Integer.toUnsignedLong(bytes.getInt((int) at));
-      long descriptionSize = Integer.toUnsignedLong(bytes.getInt((int) at + 4));
-      final long type = Integer.toUnsignedLong(bytes.getInt((int) at + 8));
-      long name = at + NOTE_HEADER;
-      long description = RamMap.alignUp(name + nameSize, padding);
+      long descriptionSize = Integer.toUnsignedLong(bytes.getInt((int) at + ElfLayout.N_DESCSZ));
+      final long type = Integer.toUnsignedLong(bytes.getInt((int) at + ElfLayout.N_TYPE));
+      long name = at + ElfLayout.NHDR_SIZE;
+      long description = MemoryRange.alignUp(name + nameSize, padding);
       if (description + descriptionSize > size) {
         return;
       }
       addNote(bytes, (int) name, nameSize, type, (int) description, descriptionSize);
-      at = RamMap.alignUp(description + descriptionSize, padding);
+      at = MemoryRange.alignUp(description + descriptionSize, padding);
     }
   }
 
@@ -144,7 +136,7 @@ final class ElfInspection {
     bytes.get(description, shown);
     String owner = KernelInspector.text(text);
     notes.add(new ImageReport.Note(owner, type, size, HexFormat.of().formatHex(shown)));
-    if (owner.equals("Xen") && type == PHYS32_ENTRY && (size == 4 || size == 8)) {
+    if (owner.equals("Xen") && type == PvhNote.TYPE && (size == 4 || size == 8)) {
       long address =
           size == 8
               ? bytes.getLong(description)
@@ -159,7 +151,7 @@ final class ElfInspection {
       case ElfLayout.PT_LOAD -> "PT_LOAD";
       case 2 -> "PT_DYNAMIC";
       case ElfLayout.PT_INTERP -> "PT_INTERP";
-      case PT_NOTE -> "PT_NOTE";
+      case ElfLayout.PT_NOTE -> "PT_NOTE";
       case 6 -> "PT_PHDR";
       case 7 -> "PT_TLS";
       case 0x6474e550 -> "PT_GNU_EH_FRAME";
@@ -188,7 +180,7 @@ final class ElfInspection {
   }
 
   private int machine() {
-    return header.getShort(E_MACHINE) & 0xffff;
+    return header.getShort(ElfLayout.E_MACHINE) & 0xffff;
   }
 
   String architecture() {

@@ -26,6 +26,7 @@ final class FreeRanges {
     }
   }
 
+  /** {@return the ranges, by ascending address, never adjacent} */
   List<MemoryRange> ranges() {
     return List.copyOf(free);
   }
@@ -57,7 +58,7 @@ final class FreeRanges {
     long lowest = Long.MAX_VALUE;
     for (MemoryRange range : free) {
       for (MemoryRange around : ram) {
-        long base = RamMap.alignUp(Math.max(range.gpa() - offset, around.gpa()), alignment);
+        long base = MemoryRange.alignUp(Math.max(range.gpa() - offset, around.gpa()), alignment);
         if (base < around.end() && base + offset <= range.end() - size) {
           lowest = Math.min(lowest, base + offset);
         }

@@ -87,7 +87,7 @@ public final class Initrd {
   public long size() {
     long size = 0;
     for (Part part : parts) {
-      size = RamMap.alignUp(size, PART_ALIGNMENT) + part.bytes.byteSize();
+      size = MemoryRange.alignUp(size, PART_ALIGNMENT) + part.bytes.byteSize();
     }
     return size;
   }
@@ -100,7 +100,7 @@ public final class Initrd {
     memory.prefault(gpa, size());
     long offset = 0;
     for (Part part : parts) {
-      long start = RamMap.alignUp(offset, PART_ALIGNMENT);
+      long start = MemoryRange.alignUp(offset, PART_ALIGNMENT);
       memory.fill(gpa + offset, start - offset, (byte) 0);
       memory.write(gpa + start, part.bytes);
       offset = start + part.bytes.byteSize();

@@ -39,8 +39,6 @@ public final class KernelInspector {
   private static final long SCAN_LIMIT = 128L << 20;
   private static final byte[] BANNER = "Linux version ".getBytes(StandardCharsets.US_ASCII);
 
-  private static final int MULTIBOOT_WINDOW = 8192;
-  private static final int MULTIBOOT_MAGIC = 0x1bad_b002;
   private static final int MULTIBOOT2_WINDOW = 32768;
   private static final int MULTIBOOT2_MAGIC = 0xe852_50d6;
 
@@ -472,9 +470,8 @@ public final class KernelInspector {
     for (int at = 0; at + 16 <= size; at += 4) {
       int magic = window.getInt(at);
       if (!first
-          && at + 12 <= MULTIBOOT_WINDOW
-          && magic == MULTIBOOT_MAGIC
-          && magic + window.getInt(at + 4) + window.getInt(at + 8) == 0) {
+          && at + MultibootHeader.SIZE <= MultibootHeader.SEARCH_SIZE
+          && MultibootHeader.isAt(window, at)) {
         first = true;
         entries.add(new Entry(EntryKind.MULTIBOOT, at));
       }

@@ -84,4 +84,9 @@ public record MemoryRange(long gpa, long size) {
   public String toString() {
     return hex(gpa) + ".." + hex(end());
   }
+
+  /** {@return the first multiple of a power of two at or above a value} */
+  static long alignUp(long value, long alignment) {
+    return (value + alignment - 1) & -alignment;
+  }
 }

@@ -50,7 +50,7 @@ record MultibootHeader(
 
   private static final int REQUIRED = 0xffff;
   private static final int KNOWN = PAGE_ALIGN | MEMORY_INFO | VIDEO_MODE;
-  private static final int SIZE = 12;
+  static final int SIZE = 12;
   private static final int SIZE_WITH_ADDRESSES = 32;
   private static final int SIZE_WITH_VIDEO = 48;
 
@@ -65,11 +65,16 @@ record MultibootHeader(
   static Optional<MultibootHeader> find(String name, ByteBuffer head) throws LoaderException {
     int end = Math.min(SEARCH_SIZE, head.capacity());
     for (int at = 0; at + SIZE <= end; at += 4) {
-      if (head.getInt(at) == MAGIC && MAGIC + head.getInt(at + 4) + head.getInt(at + 8) == 0) {
+      if (isAt(head, at)) {
         return Optional.of(read(name, head, at, end));
       }
     }
     return Optional.empty();
+  }
+
+  /** {@return whether magic number and checksum are at an offset with 12 bytes behind it} */
+  static boolean isAt(ByteBuffer head, int at) {
+    return head.getInt(at) == MAGIC && MAGIC + head.getInt(at + 4) + head.getInt(at + 8) == 0;
   }
 
   private static MultibootHeader read(String name, ByteBuffer head, int at, int end)

@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.LongFunction;
 import org.javavmm.codec.CompressionFormat;
 import org.javavmm.codec.DecompressionException;
 import org.javavmm.codec.Decompressors;
@@ -250,43 +251,57 @@ public final class PackedImage {
     }
     // A size that the file adds to the format's data is exact, the format's own may be a part's.
     long bound = size.isPresent() ? size.getAsLong() : limit;
-    long room = firstRoom(data.byteSize());
+    long first = bound;
     if (announced.isPresent() && announced.getAsLong() > 0) {
-      room = Math.min(room, announced.getAsLong());
+      first = announced.getAsLong();
     }
+    try {
+      MemorySegment output =
+          decompress(known, data, first, bound, room -> Arena.ofAuto().allocate(room));
+      if (size.isPresent() && output.byteSize() != size.getAsLong()) {
+        throw error(
+            Reason.HEADER,
+            "uncompressed size",
+            output.byteSize() + " bytes",
+            "must be " + size.getAsLong() + ", as the file says");
+      }
+      return output.asReadOnly();
+    } catch (DecompressionException e) {
+      throw e.kind() == DecompressionException.Kind.TOO_LARGE
+          ? tooLarge("more than " + bound + " bytes", bound)
+          : because(e);
+    }
+  }
+
+  /**
+   * Decompresses into memory that grows with what is really unpacked, whatever was announced.
+   *
+   * @param announced how much memory would suffice if that is true
+   * @param bound the most that may come out
+   * @param memory gives so many bytes; what is too small is not used any more
+   * @return what came out, from the last that was given
+   * @throws DecompressionException as of a codec, {@code TOO_LARGE} if it is more than the bound
+   */
+  static MemorySegment decompress(
+      CompressionFormat format,
+      MemorySegment data,
+      long announced,
+      long bound,
+      LongFunction<MemorySegment> memory)
+      throws DecompressionException {
+    long first = Math.max(FIRST_ROOM, USUAL_RATIO * data.byteSize());
+    long room = Math.min(Math.min(first, announced), bound);
     while (true) {
-      room = Math.min(room, bound);
       try {
-        MemorySegment output = Arena.ofAuto().allocate(room);
-        long written = Decompressors.decompress(known, data, output);
-        if (size.isPresent() && written != size.getAsLong()) {
-          throw error(
-              Reason.HEADER,
-              "uncompressed size",
-              written + " bytes",
-              "must be " + size.getAsLong() + ", as the file says");
-        }
-        return output.asSlice(0, written).asReadOnly();
+        MemorySegment output = memory.apply(room);
+        return output.asSlice(0, Decompressors.decompress(format, data, output));
       } catch (DecompressionException e) {
-        if (e.kind() != DecompressionException.Kind.TOO_LARGE) {
-          throw because(e);
+        if (e.kind() != DecompressionException.Kind.TOO_LARGE || room >= bound) {
+          throw e;
         }
-        if (room >= bound) {
-          throw tooLarge("more than " + bound + " bytes", bound);
-        }
-        room = grown(room, bound);
+        room = room > bound / GROWTH ? bound : room * GROWTH;
       }
     }
-  }
-
-  /** {@return what is allocated first for so much compressed data, whatever it announces} */
-  static long firstRoom(long compressedSize) {
-    return Math.max(FIRST_ROOM, USUAL_RATIO * compressedSize);
-  }
-
-  /** {@return what is allocated after that was too little} */
-  static long grown(long room, long bound) {
-    return room > bound / GROWTH ? bound : room * GROWTH;
   }
 
   private LoaderException tooLarge(String value, long limit) {

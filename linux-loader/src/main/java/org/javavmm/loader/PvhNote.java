@@ -18,7 +18,7 @@ import org.javavmm.loader.LoaderException.Reason;
  */
 record PvhNote(OptionalLong address, Optional<LoaderException> error) {
   /** XEN_ELFNOTE_PHYS32_ENTRY. */
-  private static final int TYPE = 18;
+  static final int TYPE = 18;
 
   /** "Xen" and its zero, little-endian. */
   private static final int NAME = 0x006e_6558;
@@ -80,7 +80,7 @@ record PvhNote(OptionalLong address, Optional<LoaderException> error) {
         long nameSize = header.getInt(ElfLayout.N_NAMESZ) & 0xffff_ffffL;
         long descSize = header.getInt(ElfLayout.N_DESCSZ) & 0xffff_ffffL;
         long name = at + ElfLayout.NHDR_SIZE;
-        long desc = RamMap.alignUp(name + nameSize, alignment);
+        long desc = MemoryRange.alignUp(name + nameSize, alignment);
         if (desc + descSize > size) {
           broken(
               Reason.TRUNCATED,
@@ -94,7 +94,7 @@ record PvhNote(OptionalLong address, Optional<LoaderException> error) {
             && KernelImage.copy(image, offset + name, NAME_SIZE).getInt() == NAME) {
           pvh(offset + at, offset + desc, descSize);
         }
-        at = RamMap.alignUp(desc + descSize, alignment);
+        at = MemoryRange.alignUp(desc + descSize, alignment);
       }
     }
 

@@ -17,7 +17,7 @@ final class SetupDataList {
   }
 
   private static long size(SetupData element) {
-    return RamMap.alignUp(BootParamsLayout.SETUP_DATA_SIZE + (long) element.size(), ALIGNMENT);
+    return MemoryRange.alignUp(BootParamsLayout.SETUP_DATA_SIZE + (long) element.size(), ALIGNMENT);
   }
 
   /** {@return the block for an address} */
