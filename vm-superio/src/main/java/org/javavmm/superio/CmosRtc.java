@@ -40,8 +40,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Deliberate differences from the chip: the day of the week follows from the date; a time of
  * impossible values (33 seconds past 25:70 on the 31st of February) is taken as the sum of its
- * parts; daylight savings (DSE) and the square wave are stored only; a change of the host's clock
- * by hand shows in alarms up to a minute later, and backwards it causes no update.
+ * parts; an update and an alarm interrupt up to a millisecond after the second began, which is how
+ * fine the host's clock is read; daylight savings (DSE) and the square wave are stored only; a
+ * change of the host's clock by hand shows in alarms up to a minute later, and backwards it causes
+ * no update.
  *
  * <p>Bit 7 of the index port masks NMI; it is kept and has no effect here. The index port reads as
  * all ones. Thread-safe; an access allocates nothing. The line is called without a lock.

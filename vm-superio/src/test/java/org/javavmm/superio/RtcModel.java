@@ -43,6 +43,16 @@ final class RtcModel {
     return (flags & b & 0x70) != 0;
   }
 
+  /** Whether the last update is less than a millisecond ago. */
+  boolean justUpdated() {
+    return millis == 0;
+  }
+
+  /** How far the next second is, if the clock runs. */
+  long nanosToUpdate() {
+    return (1000 - millis) * 1_000_000L - inMilli / 64;
+  }
+
   /** Lets nanoseconds pass, stepping to each tick and each millisecond. */
   void advance(long nanos) {
     long left = nanos * 64;
@@ -136,8 +146,7 @@ final class RtcModel {
         boolean stood = !divides();
         a = value & 0x7f;
         if (stood && divides()) {
-          millis = 500;
-          inMilli = 0;
+          millis = 500; // the host's milliseconds go on: a reset does not move their edges
           tick = 0;
           inTick = 0;
         }
