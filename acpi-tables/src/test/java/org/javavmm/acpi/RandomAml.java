@@ -4,6 +4,7 @@ package org.javavmm.acpi;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.Collectors;
@@ -52,7 +53,13 @@ final class RandomAml {
     for (int i = random.nextInt(4); i > 0; i--) {
       name.append(oneOf(List.of("_SB_", "PCI0", "A___", "Z9__"))).append('.');
     }
-    return name + "N%03X".formatted(names++);
+    return name + segment();
+  }
+
+  /** A segment that was not given before, of 46,656. */
+  private String segment() {
+    String digits = Integer.toString(names++, 36).toUpperCase(Locale.ROOT);
+    return "N" + "0".repeat(3 - digits.length()) + digits;
   }
 
   private Described<? extends AmlTerm> term(int depth) {
@@ -129,7 +136,7 @@ final class RandomAml {
     boolean lock = random.nextBoolean();
     List<Described<Aml.FieldUnit>> units = new ArrayList<>();
     for (int i = random.nextInt(5); i > 0; i--) {
-      String name = random.nextBoolean() ? "" : "N%03X".formatted(names++);
+      String name = random.nextBoolean() ? "" : segment();
       int bits = 1 + (random.nextInt(AmlCode.MAX_PKG_LENGTH) >>> random.nextInt(28));
       units.add(new Described<>(new Aml.FieldUnit(name, bits), name + ":" + bits));
     }

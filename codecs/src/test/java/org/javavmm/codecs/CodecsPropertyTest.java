@@ -46,7 +46,7 @@ class CodecsPropertyTest {
               MemorySegment.ofArray(data),
               MemorySegment.ofArray(memory).asSlice(16, limit));
       byte[] found = Arrays.copyOfRange(memory, 16, 16 + (int) length);
-      if (!Arrays.equals(plain, found)) {
+      if (!Arrays.equals(plain, found) && !tool.isPickyAbout(data)) {
         // Only formats without a checksum may be changed without notice.
         Optional<byte[]> oracle = tool.decompress(data);
         assertTrue(oracle.isPresent(), "accepted, but not by the tool");

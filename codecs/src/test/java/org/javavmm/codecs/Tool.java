@@ -8,6 +8,8 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -54,6 +56,23 @@ enum Tool {
     all.addAll(List.of(options));
     all.add("-c");
     return run(all, data).orElseThrow(() -> new IOException(all + " failed"));
+  }
+
+  /**
+   * Whether the tool refuses a file for its header alone: xz takes an .lzma file only if the size
+   * of its dictionary is 2^n or 2^n + 2^(n-1), and its length unknown or less than 256 GiB. A
+   * header of other values is as valid, and says nothing of the data behind it.
+   */
+  boolean isPickyAbout(byte[] data) {
+    if (this != LZMA || data.length < 13) {
+      return false;
+    }
+    ByteBuffer header = ByteBuffer.wrap(data).order(ByteOrder.LITTLE_ENDIAN);
+    long dictionary = Integer.toUnsignedLong(header.getInt(1));
+    long rest = dictionary & ~Long.highestOneBit(dictionary);
+    boolean usual = rest == 0 || rest == Long.highestOneBit(dictionary) >> 1;
+    long length = header.getLong(5);
+    return !(usual || dictionary == 0xffff_ffffL) || (length != -1 && length >>> 38 != 0);
   }
 
   /** What the tool decompresses, or empty if it refuses. */
