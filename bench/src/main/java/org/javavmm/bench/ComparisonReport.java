@@ -22,7 +22,8 @@ import org.jspecify.annotations.Nullable;
 @NullMarked
 public final class ComparisonReport {
   /** What the page's marks are called: all but KVM's tables, and KVM's. */
-  private static final List<String> PARTS = List.of("bench/compare", "bench/compare kvm");
+  private static final List<String> PARTS =
+      List.of("bench/compare", "bench/compare kvm", "bench/compare kvm, in the lab");
 
   /** What an operation is to cost. */
   private sealed interface Goal {
