@@ -94,10 +94,12 @@ public final class BootState {
    * in which it can be told from a broadcast (Intel SDM vol. 3, 12.12.1). KVM must have been asked
    * for 32-bit ids before ({@code KVM_CAP_X2APIC_API}).
    *
-   * <p>All memory is write-back, and the fixed range registers are off.
+   * <p>All memory is write-back, and the fixed range registers are off. The time stamp counter is 0
+   * and runs: {@link TscCheck}.
    *
    * @param vcpu the vCPU, whose CPUID is set and whose local APIC is in the kernel
    * @throws KvmException if KVM refuses
+   * @throws IllegalStateException if the time stamp counter stands still and cannot be helped
    */
   public static void reset(Vcpu vcpu) throws KvmException {
     reset(vcpu, new Msrs(List.of(new Entry(MSR_MTRR_DEF_TYPE, MTRR_ENABLED | MTRR_WRITE_BACK))));
@@ -109,12 +111,14 @@ public final class BootState {
    * @param vcpu the vCPU, whose CPUID is set and whose local APIC is in the kernel
    * @param mtrr the memory types, the same for all vCPUs
    * @throws KvmException if KVM refuses
+   * @throws IllegalStateException if the time stamp counter stands still and cannot be helped
    */
   public static void reset(Vcpu vcpu, Mtrr mtrr) throws KvmException {
     reset(vcpu, mtrr.msrs());
   }
 
   private static void reset(Vcpu vcpu, Msrs memoryTypes) throws KvmException {
+    var _ = TscCheck.ensureRuns(vcpu);
     Sregs sregs = vcpu.getSregs();
     if (vcpu.id() >= FIRST_X2APIC_ID) {
       vcpu.setSregs(sregs.apicBase(sregs.apicBase() | APIC_BASE_X2APIC));

@@ -301,6 +301,38 @@ class BootStateTest {
     }
   }
 
+  /**
+   * A VM with a rate that the processor may be unable to give. Linux 6.1 then makes vCPUs whose
+   * counters stand still, as it does by itself where it has the host's rate wrong.
+   */
+  @Test
+  void theTimeStampCounterRuns() throws Exception {
+    try (Kvm kvm = Kvm.open();
+        Vm vm = kvm.createVm()) {
+      vm.createIrqchip();
+      assumeTrue(halveTheRate(vm), "capability KVM_SET_TSC_KHZ(vm): KVM refuses half the rate");
+      try (Vcpu vcpu = vm.createVcpu(0)) {
+        vcpu.setCpuid2(CpuidTemplate.of(kvm.supportedCpuid(), true).forVcpu(0, 1));
+        BootState.reset(vcpu);
+        assertTrue(tsc(vcpu) < tsc(vcpu), "the counter stands still");
+      }
+    }
+  }
+
+  /** Without asking for the capability: Linux 6.1 takes the rate on any host. */
+  private static boolean halveTheRate(Vm vm) {
+    try {
+      vm.setTscKhz(vm.getTscKhz() / 2);
+      return true;
+    } catch (KvmException e) {
+      return false;
+    }
+  }
+
+  private static long tsc(Vcpu vcpu) throws KvmException {
+    return vcpu.getMsrs(0x10).entries().getFirst().data();
+  }
+
   @Test
   void cpuidIsReadBack() throws Exception {
     try (Kvm kvm = Kvm.open()) {
