@@ -31,14 +31,16 @@ final class QemuCommand {
    *   <li>{@code panic=-1} with {@code reboot=t} and {@code -no-reboot}: a panic ends QEMU.
    *   <li>{@code tsc=reliable}: the emulated CPUs share one time-stamp counter, which the kernel
    *       cannot know; otherwise every reading of the clock is an access to the HPET.
+   *   <li>{@code no_timer_check}: on a busy host the emulated timer is late, and the kernel would
+   *       panic ("IO-APIC + timer doesn't work").
    *   <li>{@code cryptomgr.notests}: no self-tests of ciphers, which are slow here.
    *   <li>{@code mitigations=off nokaslr}: there is nobody to be protected from.
    *   <li>{@code random.trust_cpu=on}: the CPU's random numbers are the host's.
    * </ul>
    */
   private static final String KERNEL_ARGUMENTS =
-      "console=ttyS0 quiet init_on_alloc=1 panic=-1 reboot=t tsc=reliable cryptomgr.notests mitigations=off"
-          + " nokaslr random.trust_cpu=on nmi_watchdog=0 nowatchdog";
+      "console=ttyS0 quiet init_on_alloc=1 panic=-1 reboot=t tsc=reliable no_timer_check cryptomgr.notests"
+          + " mitigations=off nokaslr random.trust_cpu=on nmi_watchdog=0 nowatchdog";
 
   private QemuCommand() {}
 
