@@ -457,8 +457,9 @@ public final class Vm implements AutoCloseable {
    * @param address where the message is written: the local APICs' page, 0xfee00000, with the
    *     destination
    * @param data what is written: vector and delivery mode
-   * @return whether it was delivered; false if the guest blocked it
-   * @throws KvmException {@code EINVAL} if there are no local APICs in the kernel
+   * @return whether it was delivered; false if the guest blocked it or if it has no destination
+   * @throws KvmException {@code EINVAL} if there are no local APICs in the kernel; {@code EPERM} is
+   *     the other way in which KVM says that none of them is the destination
    */
   public boolean signalMsi(long address, int data) throws KvmException {
     int result;
@@ -976,8 +977,9 @@ public final class Vm implements AutoCloseable {
   /**
    * Sets the guest's clock.
    *
-   * @param clock the time; of the flags only {@link ClockData#KVM_CLOCK_REALTIME} may be set
-   * @throws KvmException {@code EINVAL} if another flag is set
+   * @param clock the time. Of the flags only {@link ClockData#KVM_CLOCK_REALTIME} does something;
+   *     KVM since Linux 5.16 takes the others of {@link #getClock} as well, before it takes none.
+   * @throws KvmException {@code EINVAL} for a flag that it does not take
    */
   public void setClock(ClockData clock) throws KvmException {
     try (Arena arena = Arena.ofConfined()) {

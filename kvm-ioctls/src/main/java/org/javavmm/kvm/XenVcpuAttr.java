@@ -109,7 +109,8 @@ public sealed interface XenVcpuAttr {
    * The one-shot timer.
    *
    * @param port the event channel that it signals
-   * @param priority the priority; 0, the only one there is
+   * @param priority {@link GsiRoute.XenEvtchn#KVM_IRQ_ROUTING_XEN_EVTCHN_PRIO_2LEVEL}, the only one
+   *     there is
    * @param expiresNs when it expires, in nanoseconds of the guest's clock; 0 for never
    */
   record Timer(int port, int priority, long expiresNs) implements XenVcpuAttr {

@@ -147,6 +147,41 @@ class VmStructTest {
     assertEquals(List.of(flags, base, count), List.of(range.flags(), range.base(), range.count()));
   }
 
+  /** KVM reads a bitmap in whole longs: what it reads must be the bitmap's, and zero. */
+  @Property(tries = 50)
+  void msrBitmapsAreAsLongAsKvmReadsThem(@ForAll @IntRange(min = 1, max = 12_288) int count) {
+    MsrFilter.Range range = new MsrFilter.Range(1, 0, count, _ -> true);
+    List<MemorySegment> allocated = new ArrayList<>();
+    try (Arena arena = Arena.ofConfined()) {
+      Arena recording =
+          new Arena() {
+            @Override
+            public MemorySegment allocate(long size, long alignment) {
+              MemorySegment segment = arena.allocate(size, alignment);
+              allocated.add(segment);
+              return segment;
+            }
+
+            @Override
+            public MemorySegment.Scope scope() {
+              return arena.scope();
+            }
+
+            @Override
+            public void close() {}
+          };
+      MemorySegment s = new MsrFilter(false, List.of(range)).toStruct(recording);
+      long address =
+          kvm_msr_filter_range.bitmap(s.asSlice(kvm_msr_filter.ranges$offset())).address();
+      MemorySegment bitmap =
+          allocated.stream().filter(a -> a.address() == address).findFirst().orElseThrow();
+      assertEquals(Math.ceilDiv(count, 64) * 8L, bitmap.byteSize());
+      for (long bit = count; bit < 8 * bitmap.byteSize(); bit++) {
+        assertEquals(0, bitmap.get(ValueLayout.JAVA_BYTE, bit / 8) & (1 << (bit % 8)));
+      }
+    }
+  }
+
   @Example
   void msrFilterLimits() {
     MsrFilter.Range range = new MsrFilter.Range(1, 0, 1, _ -> true);
