@@ -1165,7 +1165,7 @@ public final class Vm implements AutoCloseable {
   }
 
   /** Keeps what holds the VM in the kernel, to be closed with it. */
-  private synchronized OwnedFd own(OwnedFd other) {
+  synchronized OwnedFd own(OwnedFd other) {
     if (fd.isClosed()) {
       other.close();
       throw new IllegalStateException("VM is closed");
@@ -1262,7 +1262,8 @@ public final class Vm implements AutoCloseable {
       synchronized (this) {
         // Under the lock, so that no vCPU is created that would outlive the VM's descriptor.
         if (vcpus.isEmpty()) {
-          others.forEach(OwnedFd::close);
+          // Each of them keeps the VM in the kernel, as does a call inside it.
+          others.forEach(OwnedFd::closeAndAwait);
           others.clear();
           fd.closeAndAwait();
           return;

@@ -73,6 +73,7 @@ public final class XenHvm {
    *     stays as it is while the VM runs.
    * @param blob64 the same for 64-bit guests
    * @throws IllegalArgumentException if a blob is not of 0 to 255 whole pages or not native memory
+   * @throws IllegalStateException if a blob was freed
    * @throws KvmException if refused
    */
   public void config(int flags, int msr, MemorySegment blob32, MemorySegment blob64)
@@ -99,6 +100,9 @@ public final class XenHvm {
     if ((size & 0xfff) != 0 || size >> 12 > 0xff || (size > 0 && !blob.isNative())) {
       throw new IllegalArgumentException(
           field + ": " + size + " bytes, must be 0 to 255 whole pages of native memory");
+    }
+    if (size > 0) {
+      Check.passable(field, blob);
     }
     return (byte) (size >> 12);
   }
