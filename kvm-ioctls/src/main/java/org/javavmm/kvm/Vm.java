@@ -647,10 +647,14 @@ public final class Vm implements AutoCloseable {
    *
    * @param cap the capability
    * @param args its arguments, at most four; those not given are 0
-   * @throws IllegalArgumentException if there are more than four arguments
+   * @throws IllegalArgumentException for the dirty rings, whose size must be known here: {@link
+   *     #enableDirtyRing}; if there are more than four arguments
    * @throws KvmException {@code EINVAL} if this KVM lacks it or refuses the arguments
    */
   public void enableCap(Cap cap, long... args) throws KvmException {
+    if (cap == Cap.DIRTY_LOG_RING || cap == Cap.DIRTY_LOG_RING_ACQ_REL) {
+      throw new IllegalArgumentException("KVM_CAP_" + cap + " is enabled by enableDirtyRing");
+    }
     try {
       Kvm.enable(fd, "", cap, args);
     } catch (KvmException e) {
