@@ -57,6 +57,8 @@ final class Causes {
               switch (ioctl) {
                 case "KVM_ENABLE_CAP" -> "the process lacks a privilege that it needs";
                 case "KVM_RUN" -> "the vCPU is not finalized";
+                // KVM's own -1, "no processor", arrives as this number.
+                case "KVM_SIGNAL_MSI" -> "no local APIC is the message's destination";
                 default -> "";
               };
           case EFAULT ->
@@ -125,13 +127,14 @@ final class Causes {
           "no such interrupt, or a resample eventfd without the IOAPIC in the kernel";
       case "KVM_IOEVENTFD" -> "a width other than 0, 1, 2, 4 and 8, or an address out of range";
       case "KVM_GET_IRQCHIP", "KVM_SET_IRQCHIP" -> "there is no such controller";
-      case "KVM_SET_CLOCK" -> "a flag other than KVM_CLOCK_REALTIME";
+      case "KVM_SET_CLOCK" -> "a flag that this KVM does not take";
       case "KVM_SET_TSC_KHZ" -> "the processor cannot scale to it, or there are vCPUs already";
       case "KVM_KVMCLOCK_CTRL" -> "the guest has not set up kvmclock";
       case "KVM_SET_GUEST_DEBUG" -> "a flag that this KVM does not know";
       case "KVM_X86_SETUP_MCE" -> "more banks or features than KVM_X86_GET_MCE_CAP_SUPPORTED tells";
       case "KVM_X86_SET_MCE" -> "there is no such bank, or the status is not valid";
-      case "KVM_X86_SET_MSR_FILTER" -> "ranges overlap or are too large, or a flag is not known";
+      case "KVM_X86_SET_MSR_FILTER" ->
+          "a flag is not known, or what no range has is denied and there is no range";
       case "KVM_SET_PMU_EVENT_FILTER" -> "an action, flag or event that this KVM does not know";
       case "KVM_SET_NESTED_STATE" ->
           "the state is none of this host's, or does not go with the registers";

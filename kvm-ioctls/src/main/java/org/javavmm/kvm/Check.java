@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.javavmm.kvm;
 
+import java.lang.foreign.MemorySegment;
+
 /** Checks of numbers that callers give. */
 final class Check {
   private Check() {}
@@ -19,6 +21,26 @@ final class Check {
 
   static int u8(String field, int value) {
     return check(field, value, 0, 0xff);
+  }
+
+  /** {@return the 16 bits of an unsigned value} */
+  static short u16(String field, int value) {
+    return (short) check(field, value, 0, 0xffff);
+  }
+
+  /**
+   * Checks memory whose address goes into a structure, where nothing sees it any more.
+   *
+   * @throws IllegalArgumentException if it is not native memory
+   * @throws IllegalStateException if it was freed
+   */
+  static void passable(String field, MemorySegment memory) {
+    if (!memory.isNative()) {
+      throw new IllegalArgumentException(field + " is not native memory");
+    }
+    if (!memory.scope().isAlive()) {
+      throw new IllegalStateException(field + " was freed");
+    }
   }
 
   /** {@return how many there are} */

@@ -14,13 +14,13 @@ import java.lang.foreign.ValueLayout;
  * @param hostTsc the host's time stamp counter at that moment
  */
 public record ClockData(long clock, int flags, long realtime, long hostTsc) {
-  /** {@link #flags}: all vCPUs see the same time; only ever told by KVM. */
+  /** {@link #flags}: all vCPUs see the same time; ignored when set. */
   public static final int KVM_CLOCK_TSC_STABLE = 2;
 
   /** {@link #flags}: {@link #realtime} is valid; when set, the time that passed since is added. */
   public static final int KVM_CLOCK_REALTIME = 4;
 
-  /** {@link #flags}: {@link #hostTsc} is valid; only ever told by KVM. */
+  /** {@link #flags}: {@link #hostTsc} is valid; ignored when set. */
   public static final int KVM_CLOCK_HOST_TSC = 8;
 
   private static final ValueLayout.OfLong U64 = ValueLayout.JAVA_LONG;

@@ -45,6 +45,9 @@ public record Cpuid(List<Entry> entries) {
   /** KVM_MAX_CPUID_ENTRIES of the kernel's x86 code. */
   private static final int MAX_ENTRIES = 256;
 
+  /** Where asking with more room ends: far above what a kernel will ever have. */
+  private static final int MAX_ROOM = MAX_ENTRIES << 6;
+
   private static final ValueLayout.OfInt U32 = ValueLayout.JAVA_INT;
 
   /**
@@ -160,20 +163,8 @@ public record Cpuid(List<Entry> entries) {
     return struct;
   }
 
-  /** Asks with room for all that the kernel can have, and takes what it gives. */
   static Cpuid get(OwnedFd fd, KvmIoctl ioctl) throws KvmException {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment struct =
-          arena.allocate(ENTRIES + (long) MAX_ENTRIES * SIZEOF_ENTRY, Integer.BYTES);
-      struct.set(U32, NENT, MAX_ENTRIES);
-      Kvm.check(Kvm.call(fd, ioctl, struct), ioctl + "(nent=" + MAX_ENTRIES + ")");
-      int n = struct.get(U32, NENT);
-      if (n < 0 || n > MAX_ENTRIES) {
-        throw new KvmException(
-            ioctl + "(nent=" + MAX_ENTRIES + ")", Errno.E2BIG, "KVM answered nent=" + n);
-      }
-      return fromStruct(struct, n);
-    }
+    return get((call, argument) -> Kvm.call(fd, call, argument), ioctl);
   }
 
   /**
@@ -183,20 +174,41 @@ public record Cpuid(List<Entry> entries) {
    * known by its padding, which {@link #toStruct} makes 0.
    */
   static Cpuid ofVcpu(OwnedFd fd) throws KvmException {
-    try (Arena arena = Arena.ofConfined()) {
-      long size = ENTRIES + (long) MAX_ENTRIES * SIZEOF_ENTRY;
-      MemorySegment struct = arena.allocate(size, Integer.BYTES).fill((byte) -1);
-      struct.set(U32, NENT, MAX_ENTRIES);
-      String call = KvmIoctl.KVM_GET_CPUID2 + "(nent=" + MAX_ENTRIES + ")";
-      Kvm.check(Kvm.call(fd, KvmIoctl.KVM_GET_CPUID2, struct), call, "");
-      int n = struct.get(U32, NENT);
-      if (n < 0 || n > MAX_ENTRIES) {
-        throw new KvmException(call, Errno.E2BIG, "KVM answered nent=" + n);
+    return get((call, argument) -> Kvm.call(fd, call, argument), KvmIoctl.KVM_GET_CPUID2);
+  }
+
+  /**
+   * Asks with room for all that the kernel has, and takes what it gives. A kernel that can have
+   * more says so, and is asked again; it does not mind more room than it can have.
+   */
+  static Cpuid get(IoctlCall kvm, KvmIoctl ioctl) throws KvmException {
+    for (int room = MAX_ENTRIES; ; room *= 2) {
+      try (Arena arena = Arena.ofConfined()) {
+        long size = ENTRIES + (long) room * SIZEOF_ENTRY;
+        MemorySegment struct = arena.allocate(size, Integer.BYTES);
+        if (ioctl == KvmIoctl.KVM_GET_CPUID2) {
+          // Not for the others: KVM_GET_EMULATED_CPUID wants the padding to be 0.
+          struct.fill((byte) -1);
+        }
+        struct.set(U32, NENT, room);
+        int result = kvm.call(ioctl, struct);
+        if (result == -Errno.E2BIG && room < MAX_ROOM) {
+          continue;
+        }
+        String call = ioctl + "(nent=" + room + ")";
+        Kvm.check(result, call);
+        int n = struct.get(U32, NENT);
+        if (n < 0 || n > room) {
+          throw new KvmException(call, Errno.E2BIG, "KVM answered nent=" + n);
+        }
+        if (ioctl == KvmIoctl.KVM_GET_CPUID2) {
+          while (n > 0
+              && struct.get(U32, ENTRIES + (n - 1L) * SIZEOF_ENTRY + ENTRY_PADDING) == -1) {
+            n--;
+          }
+        }
+        return fromStruct(struct, n);
       }
-      while (n > 0 && struct.get(U32, ENTRIES + (n - 1L) * SIZEOF_ENTRY + ENTRY_PADDING) == -1) {
-        n--;
-      }
-      return fromStruct(struct, n);
     }
   }
 

@@ -72,6 +72,7 @@ public final class DeviceAttributes {
    * @param value where the value goes: native memory, at least as large as KVM's documentation says
    *     of this attribute, for KVM is not told the size
    * @throws IllegalArgumentException if {@code value} is not native memory or is read-only
+   * @throws IllegalStateException if {@code value} was freed
    * @throws KvmException {@code ENXIO} if there is no such attribute
    */
   public void get(int group, long attribute, MemorySegment value) throws KvmException {
@@ -89,6 +90,7 @@ public final class DeviceAttributes {
    * @param value the value: native memory, at least as large as KVM's documentation says of this
    *     attribute, or {@link MemorySegment#NULL} where it has none
    * @throws IllegalArgumentException if {@code value} is not native memory
+   * @throws IllegalStateException if {@code value} was freed
    * @throws KvmException {@code ENXIO} if there is no such attribute
    */
   public void set(int group, long attribute, MemorySegment value) throws KvmException {
@@ -140,9 +142,7 @@ public final class DeviceAttributes {
 
   private void access(KvmIoctl ioctl, int group, long attribute, MemorySegment value)
       throws KvmException {
-    if (!value.isNative()) {
-      throw new IllegalArgumentException("value is not native memory");
-    }
+    Check.passable("value", value);
     try (Arena arena = Arena.ofConfined()) {
       int result = call.call(ioctl, struct(arena, group, attribute, value));
       check(ioctl, result, group, attribute);

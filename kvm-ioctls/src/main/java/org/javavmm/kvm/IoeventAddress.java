@@ -20,7 +20,8 @@ public record IoeventAddress(boolean pio, long address, int length, OptionalLong
    * Checks the numbers.
    *
    * @throws IllegalArgumentException if {@code length} is not 0, 1, 2, 4 or 8, if a port is not 0
-   *     to 65,535 or wider than 4, or if a value is to match but {@code length} is 0
+   *     to 65,535 or wider than 4, if a value is to match but {@code length} is 0, or if the value
+   *     does not fit {@code length}: KVM compares all of it, so that no write would match
    */
   public IoeventAddress {
     if (length < 0 || length > 8 || Integer.bitCount(length) > 1) {
@@ -32,6 +33,10 @@ public record IoeventAddress(boolean pio, long address, int length, OptionalLong
     }
     if (length == 0 && datamatch.isPresent()) {
       throw new IllegalArgumentException("a value can match only with a length");
+    }
+    if (length < Long.BYTES && datamatch.orElse(0) >>> (Byte.SIZE * length) != 0) {
+      throw new IllegalArgumentException(
+          "datamatch=" + Kvm.hex(datamatch.getAsLong()) + " does not fit length=" + length);
     }
   }
 
@@ -58,8 +63,8 @@ public record IoeventAddress(boolean pio, long address, int length, OptionalLong
   /**
    * {@return these writes with a certain value alone}
    *
-   * @param value the value, in the low {@link #length} bytes
-   * @throws IllegalArgumentException if {@link #length} is 0
+   * @param value the value, of {@link #length} bytes, unsigned
+   * @throws IllegalArgumentException if {@link #length} is 0 or {@code value} does not fit it
    */
   public IoeventAddress matching(long value) {
     return new IoeventAddress(pio, address, length, OptionalLong.of(value));

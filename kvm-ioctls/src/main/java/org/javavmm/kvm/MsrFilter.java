@@ -16,7 +16,7 @@ import java.util.function.IntPredicate;
  * <p>A register is judged by the first range that has it and the direction of the access, else by
  * the default. The registers of the x2APIC (0x800 to 0x8ff) are not filtered.
  *
- * @param defaultDeny whether registers in no range are denied
+ * @param defaultDeny whether registers in no range are denied; KVM refuses that without a range
  * @param ranges the ranges, at most {@value #MAX_RANGES}
  */
 public record MsrFilter(boolean defaultDeny, List<Range> ranges) {
@@ -94,7 +94,9 @@ public record MsrFilter(boolean defaultDeny, List<Range> ranges) {
     }
 
     private MemorySegment bitmap(Arena arena) {
-      MemorySegment bitmap = arena.allocate(Math.ceilDiv(count, Byte.SIZE));
+      // KVM reads whole longs, whatever the count.
+      MemorySegment bitmap =
+          arena.allocate((long) Math.ceilDiv(count, Long.SIZE) * Long.BYTES, Long.BYTES);
       byte[] bytes = allowed.toByteArray();
       MemorySegment.copy(bytes, 0, bitmap, ValueLayout.JAVA_BYTE, 0, bytes.length);
       return bitmap;

@@ -132,7 +132,7 @@ public final class Sev {
       MemorySegment s = Kvm.struct(arena, SevInitLayout.SIZEOF);
       s.set(U64, SevInitLayout.VMSA_FEATURES, vmsaFeatures);
       s.set(U32, SevInitLayout.FLAGS, flags);
-      s.set(U16, SevInitLayout.GHCB_VERSION, u16("ghcbVersion", ghcbVersion));
+      s.set(U16, SevInitLayout.GHCB_VERSION, Check.u16("ghcbVersion", ghcbVersion));
       run(Command.KVM_SEV_INIT2, s);
     }
   }
@@ -335,6 +335,7 @@ public final class Sev {
    * @param hva where the memory is
    * @param packet where its contents go; as long as the memory that is sent
    * @throws IllegalArgumentException if a buffer is not native memory or longer than 1 MiB
+   * @throws IllegalStateException if a buffer was freed
    * @throws KvmException if refused
    */
   public void sendUpdateData(MemorySegment header, long hva, MemorySegment packet)
@@ -436,7 +437,7 @@ public final class Sev {
       s.set(U64, SevSnpLaunchStartLayout.POLICY, policy);
       exactly("gosvw", gosvw, NONCE);
       MemorySegment.copy(gosvw, 0, s, U8, SevSnpLaunchStartLayout.GOSVW, NONCE);
-      s.set(U16, SevSnpLaunchStartLayout.FLAGS, u16("flags", flags));
+      s.set(U16, SevSnpLaunchStartLayout.FLAGS, Check.u16("flags", flags));
       run(Command.KVM_SEV_SNP_LAUNCH_START, s);
     }
   }
@@ -558,9 +559,7 @@ public final class Sev {
   }
 
   private static int nativeSize(String field, MemorySegment segment) {
-    if (!segment.isNative()) {
-      throw new IllegalArgumentException(field + " is not native memory");
-    }
+    Check.passable(field, segment);
     return Check.check(field, (int) Math.min(segment.byteSize(), Integer.MAX_VALUE), 0, MAX_BLOB);
   }
 
@@ -568,10 +567,6 @@ public final class Sev {
     if (bytes.length != size) {
       throw new IllegalArgumentException(field + ": " + bytes.length + " bytes, must be " + size);
     }
-  }
-
-  private static short u16(String field, int value) {
-    return (short) Check.check(field, value, 0, 0xffff);
   }
 
   private void run(Command command, MemorySegment data) throws KvmException {

@@ -8,6 +8,9 @@ import java.lang.foreign.ValueLayout;
 /**
  * The segment and control registers of a vCPU, {@code struct kvm_sregs}. A copy: changes reach the
  * vCPU by {@link Vcpu#setSregs}. Not thread-safe.
+ *
+ * <p>The setters throw {@link IllegalArgumentException} if a selector or the limit of a table has
+ * more than 16 bits, or a segment's type or privilege level more than 8.
  */
 public final class Sregs {
   private static final ValueLayout.OfByte U8 = ValueLayout.JAVA_BYTE;
@@ -43,9 +46,9 @@ public final class Sregs {
         segment.get(U64, at + SregsLayout.SEGMENT_BASE),
         segment.get(U32, at + SregsLayout.SEGMENT_LIMIT),
         Short.toUnsignedInt(segment.get(U16, at + SregsLayout.SEGMENT_SELECTOR)),
-        segment.get(U8, at + SregsLayout.SEGMENT_TYPE),
+        Byte.toUnsignedInt(segment.get(U8, at + SregsLayout.SEGMENT_TYPE)),
         flag(at + SregsLayout.SEGMENT_PRESENT),
-        segment.get(U8, at + SregsLayout.SEGMENT_DPL),
+        Byte.toUnsignedInt(segment.get(U8, at + SregsLayout.SEGMENT_DPL)),
         flag(at + SregsLayout.SEGMENT_DB),
         flag(at + SregsLayout.SEGMENT_S),
         flag(at + SregsLayout.SEGMENT_L),
@@ -57,10 +60,10 @@ public final class Sregs {
   private Sregs setSegment(int at, Segment value) {
     segment.set(U64, at + SregsLayout.SEGMENT_BASE, value.base());
     segment.set(U32, at + SregsLayout.SEGMENT_LIMIT, value.limit());
-    segment.set(U16, at + SregsLayout.SEGMENT_SELECTOR, (short) value.selector());
-    segment.set(U8, at + SregsLayout.SEGMENT_TYPE, (byte) value.type());
+    segment.set(U16, at + SregsLayout.SEGMENT_SELECTOR, Check.u16("selector", value.selector()));
+    segment.set(U8, at + SregsLayout.SEGMENT_TYPE, (byte) Check.u8("type", value.type()));
     setFlag(at + SregsLayout.SEGMENT_PRESENT, value.present());
-    segment.set(U8, at + SregsLayout.SEGMENT_DPL, (byte) value.dpl());
+    segment.set(U8, at + SregsLayout.SEGMENT_DPL, (byte) Check.u8("dpl", value.dpl()));
     setFlag(at + SregsLayout.SEGMENT_DB, value.db());
     setFlag(at + SregsLayout.SEGMENT_S, value.s());
     setFlag(at + SregsLayout.SEGMENT_L, value.l());
@@ -72,7 +75,7 @@ public final class Sregs {
 
   private Sregs setTable(int at, long base, int limit) {
     segment.set(U64, at + SregsLayout.DTABLE_BASE, base);
-    segment.set(U16, at + SregsLayout.DTABLE_LIMIT, (short) limit);
+    segment.set(U16, at + SregsLayout.DTABLE_LIMIT, Check.u16("limit", limit));
     return this;
   }
 

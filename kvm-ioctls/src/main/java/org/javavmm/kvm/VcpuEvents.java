@@ -134,9 +134,10 @@ public final class VcpuEvents {
    *
    * @param value the value
    * @return this
+   * @throws IllegalArgumentException if it is not a byte's
    */
   public VcpuEvents exceptionVector(int value) {
-    segment.set(U8, EXCEPTION_NR, (byte) value);
+    segment.set(U8, EXCEPTION_NR, (byte) Check.u8("value", value));
     return this;
   }
 
@@ -257,9 +258,10 @@ public final class VcpuEvents {
    *
    * @param value the value
    * @return this
+   * @throws IllegalArgumentException if it is not a byte's
    */
   public VcpuEvents interruptVector(int value) {
-    segment.set(U8, INTERRUPT_NR, (byte) value);
+    segment.set(U8, INTERRUPT_NR, (byte) Check.u8("value", value));
     return this;
   }
 
@@ -288,9 +290,10 @@ public final class VcpuEvents {
    *
    * @param value the value
    * @return this
+   * @throws IllegalArgumentException if it is not a byte's
    */
   public VcpuEvents interruptShadow(int value) {
-    segment.set(U8, INTERRUPT_SHADOW, (byte) value);
+    segment.set(U8, INTERRUPT_SHADOW, (byte) Check.u8("value", value));
     return valid(KVM_VCPUEVENT_VALID_SHADOW);
   }
 

@@ -457,8 +457,9 @@ public final class Vm implements AutoCloseable {
    * @param address where the message is written: the local APICs' page, 0xfee00000, with the
    *     destination
    * @param data what is written: vector and delivery mode
-   * @return whether it was delivered; false if the guest blocked it
-   * @throws KvmException {@code EINVAL} if there are no local APICs in the kernel
+   * @return whether it was delivered; false if the guest blocked it or if it has no destination
+   * @throws KvmException {@code EINVAL} if there are no local APICs in the kernel; {@code EPERM} is
+   *     the other way in which KVM says that none of them is the destination
    */
   public boolean signalMsi(long address, int data) throws KvmException {
     int result;
@@ -646,10 +647,14 @@ public final class Vm implements AutoCloseable {
    *
    * @param cap the capability
    * @param args its arguments, at most four; those not given are 0
-   * @throws IllegalArgumentException if there are more than four arguments
+   * @throws IllegalArgumentException for the dirty rings, whose size must be known here: {@link
+   *     #enableDirtyRing}; if there are more than four arguments
    * @throws KvmException {@code EINVAL} if this KVM lacks it or refuses the arguments
    */
   public void enableCap(Cap cap, long... args) throws KvmException {
+    if (cap == Cap.DIRTY_LOG_RING || cap == Cap.DIRTY_LOG_RING_ACQ_REL) {
+      throw new IllegalArgumentException("KVM_CAP_" + cap + " is enabled by enableDirtyRing");
+    }
     try {
       Kvm.enable(fd, "", cap, args);
     } catch (KvmException e) {
@@ -976,8 +981,9 @@ public final class Vm implements AutoCloseable {
   /**
    * Sets the guest's clock.
    *
-   * @param clock the time; of the flags only {@link ClockData#KVM_CLOCK_REALTIME} may be set
-   * @throws KvmException {@code EINVAL} if another flag is set
+   * @param clock the time. Of the flags only {@link ClockData#KVM_CLOCK_REALTIME} does something;
+   *     KVM since Linux 5.16 takes the others of {@link #getClock} as well, before it takes none.
+   * @throws KvmException {@code EINVAL} for a flag that it does not take
    */
   public void setClock(ClockData clock) throws KvmException {
     try (Arena arena = Arena.ofConfined()) {
@@ -1163,7 +1169,7 @@ public final class Vm implements AutoCloseable {
   }
 
   /** Keeps what holds the VM in the kernel, to be closed with it. */
-  private synchronized OwnedFd own(OwnedFd other) {
+  synchronized OwnedFd own(OwnedFd other) {
     if (fd.isClosed()) {
       other.close();
       throw new IllegalStateException("VM is closed");
@@ -1260,7 +1266,8 @@ public final class Vm implements AutoCloseable {
       synchronized (this) {
         // Under the lock, so that no vCPU is created that would outlive the VM's descriptor.
         if (vcpus.isEmpty()) {
-          others.forEach(OwnedFd::close);
+          // Each of them keeps the VM in the kernel, as does a call inside it.
+          others.forEach(OwnedFd::closeAndAwait);
           others.clear();
           fd.closeAndAwait();
           return;

@@ -49,7 +49,7 @@ public final class XenHvm {
   /** An event channel between processors of the guest, as Xen numbers it. */
   private static final int EVTCHNSTAT_IPI = 5;
 
-  /** An event channel to another domain. */
+  /** An event channel to another port: of another domain, or of the same. */
   private static final int EVTCHNSTAT_INTERDOMAIN = 2;
 
   private static final ValueLayout.OfByte U8 = ValueLayout.JAVA_BYTE;
@@ -73,6 +73,7 @@ public final class XenHvm {
    *     stays as it is while the VM runs.
    * @param blob64 the same for 64-bit guests
    * @throws IllegalArgumentException if a blob is not of 0 to 255 whole pages or not native memory
+   * @throws IllegalStateException if a blob was freed
    * @throws KvmException if refused
    */
   public void config(int flags, int msr, MemorySegment blob32, MemorySegment blob64)
@@ -99,6 +100,9 @@ public final class XenHvm {
     if ((size & 0xfff) != 0 || size >> 12 > 0xff || (size > 0 && !blob.isNative())) {
       throw new IllegalArgumentException(
           field + ": " + size + " bytes, must be 0 to 255 whole pages of native memory");
+    }
+    if (size > 0) {
+      Check.passable(field, blob);
     }
     return (byte) (size >> 12);
   }
@@ -224,19 +228,26 @@ public final class XenHvm {
   }
 
   /**
-   * Lets KVM itself deliver what the guest sends to one of its ports to another of its ports.
+   * Lets KVM itself deliver what the guest sends to one of its ports: to the same port, as between
+   * its processors, or to another of its ports.
    *
-   * @param sendPort the port that the guest sends to
-   * @param port the port that receives
+   * @param sendPort the port that the guest sends to, not 0
+   * @param port the port that receives, not 0
    * @param vcpu the vCPU that receives
-   * @param update whether {@code sendPort} is known already and changes its vCPU
+   * @param update whether {@code sendPort} is known already, with the same {@code port}, and
+   *     changes its vCPU
+   * @throws IllegalArgumentException if {@code port} is 0, which to KVM is no port
    * @throws KvmException {@code EEXIST} if it is known and {@code update} is false
    */
   public void bindPort(int sendPort, int port, int vcpu, boolean update) throws KvmException {
+    if (port == 0) {
+      throw new IllegalArgumentException("port=0, must be a port of the guest");
+    }
     evtchn(
         "EVTCHN send_port=" + sendPort + " port=" + port + " vcpu=" + vcpu,
         sendPort,
-        EVTCHNSTAT_IPI,
+        // KVM takes the first for the same port alone.
+        port == sendPort ? EVTCHNSTAT_IPI : EVTCHNSTAT_INTERDOMAIN,
         update ? XenHvmAttrLayout.KVM_XEN_EVTCHN_UPDATE : 0,
         deliver -> {
           deliver.set(U32, XenHvmAttrLayout.PORT_PORT - XenHvmAttrLayout.EVTCHN_DELIVER, port);

@@ -67,8 +67,10 @@ public sealed interface XenVcpuAttr {
    *
    * @param type {@link Type#RUNSTATE_CURRENT}, {@link Type#RUNSTATE_DATA} or {@link
    *     Type#RUNSTATE_ADJUST}
-   * @param state the state: 0 running, 1 runnable, 2 blocked, 3 offline
-   * @param stateEntryTime when it was entered
+   * @param state the state: 0 running, 1 runnable, 2 blocked, 3 offline; with {@link
+   *     Type#RUNSTATE_ADJUST} -1 keeps the one it is in
+   * @param stateEntryTime when it was entered; with {@link Type#RUNSTATE_DATA} and {@link
+   *     Type#RUNSTATE_ADJUST} it must be the sum of the four times
    * @param running the time spent running
    * @param runnable the time spent runnable
    * @param blocked the time spent blocked
@@ -109,7 +111,8 @@ public sealed interface XenVcpuAttr {
    * The one-shot timer.
    *
    * @param port the event channel that it signals
-   * @param priority the priority; 0, the only one there is
+   * @param priority {@link GsiRoute.XenEvtchn#KVM_IRQ_ROUTING_XEN_EVTCHN_PRIO_2LEVEL}, the only one
+   *     there is
    * @param expiresNs when it expires, in nanoseconds of the guest's clock; 0 for never
    */
   record Timer(int port, int priority, long expiresNs) implements XenVcpuAttr {

@@ -24,6 +24,18 @@ class CausesTest {
     assertEquals(
         "KVM_PRE_FAULT_MEMORY(): ENOTTY (this KVM lacks the ioctl)",
         new KvmException("KVM_PRE_FAULT_MEMORY()", Errno.ENOTTY).getMessage());
+    assertEquals(
+        "KVM_SIGNAL_MSI(address=0xfee05000, data=0x44): EPERM (no local APIC is the message's"
+            + " destination)",
+        new KvmException("KVM_SIGNAL_MSI(address=0xfee05000, data=0x44)", Errno.EPERM)
+            .getMessage());
+    assertEquals(
+        "KVM_X86_SET_MSR_FILTER(ranges=[]): EINVAL (a flag is not known, or what no range has is"
+            + " denied and there is no range)",
+        new KvmException("KVM_X86_SET_MSR_FILTER(ranges=[])", Errno.EINVAL).getMessage());
+    assertEquals(
+        "KVM_SET_CLOCK(clock=1, flags=64): EINVAL (a flag that this KVM does not take)",
+        new KvmException("KVM_SET_CLOCK(clock=1, flags=64)", Errno.EINVAL).getMessage());
   }
 
   @Test

@@ -3,6 +3,7 @@ package org.javavmm.kvm;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -17,6 +18,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import org.javavmm.bindings.kvm.arm64.kvm_arm64_h;
 import org.javavmm.bindings.kvm.kvm_h;
+import org.javavmm.kvm.arm64.ArmCap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -131,6 +133,13 @@ class IoctlTableTest {
         "| `KVM_ARM_VCPU_INIT` | `arm64.ArmVcpu.init` | mock only | mock only | mock only |"
             + " arm64, not run on hardware |\n";
     assertTrue(host.contains(arm), host);
+    String armCap =
+        "| `KVM_CAP_ARM_SVE` | 170 | mock only | mock only | mock only |"
+            + " arm64, not run on hardware |\n";
+    assertTrue(host.contains(armCap), host);
+    assertTrue(
+        host.contains("| `KVM_CAP_PPC_UNSET_IRQ` | 53 | – | – | – | another architecture |\n"),
+        host);
     KvmCoverage.write(file, "lab-6.12", Set.of("KVM_RUN", "KVM_NMI"), Map.of("HLT", 1));
     String both = Files.readString(file);
     assertTrue(both.contains("| `KVM_RUN` | `Vcpu.run` | yes | not yet | yes |  |\n"), both);
@@ -159,6 +168,18 @@ class IoctlTableTest {
   }
 
   @Test
+  void everyCapabilityOfTheHeaderHasARow() throws Exception {
+    Map<String, Integer> rows = new TreeMap<>(CapTable.OTHER_ARCHITECTURES);
+    for (Cap cap : Cap.values()) {
+      assertNull(rows.put(cap.name(), cap.number()), cap.name());
+    }
+    for (ArmCap cap : ArmCap.values()) {
+      assertNull(rows.put(cap.name(), cap.number()), cap.name());
+    }
+    assertEquals(UapiHeader.numbers(UapiHeader.text(), "KVM_CAP_"), rows);
+  }
+
+  @Test
   void theDocumentIsOfThisTable() throws IOException {
     Path file = Path.of("..", "docs", "kvm-coverage.md");
     if (!Files.exists(file)) {
@@ -171,6 +192,23 @@ class IoctlTableTest {
     for (Cap cap : Cap.values()) {
       assertTrue(text.contains("| `KVM_CAP_" + cap + "` | " + cap.number() + " |"), cap.name());
     }
+    // What a run would write, with a column as it stands there, is the document itself.
+    Set<String> taken = new TreeSet<>();
+    Map<String, Integer> caps = new TreeMap<>();
+    KvmCoverage.read(file)
+        .forEach((name, cells) -> {
+          String cell = String.valueOf(cells.get("lab 6.12"));
+          if (cell.equals("yes")) {
+            taken.add(name);
+          } else if (name.startsWith("KVM_CAP_") && cell.matches("-?\\d+")) {
+            caps.put(name.substring("KVM_CAP_".length()), Integer.valueOf(cell));
+          }
+        });
+    assertTrue(taken.contains("KVM_RUN") && caps.containsKey("HLT"));
+    Path again = folder.resolve("again.md");
+    Files.writeString(again, text);
+    KvmCoverage.write(again, "lab-6.12", taken, caps);
+    assertEquals(text, Files.readString(again));
     assertFalse(text.contains(KvmNowhere.UNKNOWN), "something ran nowhere for no reason");
   }
 }

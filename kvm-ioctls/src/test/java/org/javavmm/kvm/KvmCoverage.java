@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import org.javavmm.kvm.arm64.ArmCap;
 
 /**
  * The document that says which ioctls a test run has shown to work, and where. Written after each
@@ -137,6 +138,11 @@ final class KvmCoverage {
       text.append("| `").append(name).append("` | ").append(cap.number()).append(" |");
       appendCells(text, cells, there);
     }
+    for (ArmCap cap : ArmCap.values()) {
+      text.append(otherRow(cap.name(), cap.number(), MOCK_ONLY, IoctlTable.ARM64));
+    }
+    CapTable.OTHER_ARCHITECTURES.forEach(
+        (name, number) -> text.append(otherRow(name, number, "–", IoctlTable.OTHER_ARCHITECTURE)));
     text.append(
         """
 
@@ -149,6 +155,12 @@ final class KvmCoverage {
         """);
     nowhere.forEach(text::append);
     Files.writeString(file, text);
+  }
+
+  /** The row of a capability that x86 does not have. */
+  static String otherRow(String cap, int number, String cell, String why) {
+    String cells = (" " + cell + " |").repeat(COLUMNS.size());
+    return "| `KVM_CAP_" + cap + "` | " + number + " |" + cells + " " + why + " |\n";
   }
 
   private static void appendCells(StringBuilder text, Map<String, String> cells, boolean ran) {
@@ -173,7 +185,7 @@ final class KvmCoverage {
   }
 
   /** What a document says so far: by name, what stands under each heading. */
-  private static Map<String, Map<String, String>> read(Path file) throws IOException {
+  static Map<String, Map<String, String>> read(Path file) throws IOException {
     Map<String, Map<String, String>> rows = new HashMap<>();
     List<String> headings = List.of();
     for (String line : Files.exists(file) ? Files.readAllLines(file) : List.<String>of()) {

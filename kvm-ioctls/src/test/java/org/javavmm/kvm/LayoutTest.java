@@ -49,7 +49,7 @@ import org.junit.jupiter.api.Test;
 class LayoutTest {
   /** Constants that are no offset in a structure of the header. */
   private static final Set<String> OWN =
-      Set.of("API_VERSION", "MAX_ENTRIES", "MAX_DATA", "APIC_LVT0", "APIC_LVT1");
+      Set.of("API_VERSION", "MAX_ENTRIES", "MAX_ROOM", "MAX_DATA", "APIC_LVT0", "APIC_LVT1");
 
   private static final Set<Class<?>> EXITS =
       Set.of(kvm_debug_exit_arch.class, kvm_hyperv_exit.class, kvm_xen_exit.class);

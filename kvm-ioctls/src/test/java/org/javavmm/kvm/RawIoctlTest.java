@@ -84,6 +84,22 @@ class RawIoctlTest {
     }
   }
 
+  /** Else the rings would be there and could not be mapped. */
+  @Test
+  void dirtyRingsHaveAMethodOfTheirOwn() throws Exception {
+    try (Vm vm = new Vm(open(), 4096)) {
+      for (Cap cap : new Cap[] {Cap.DIRTY_LOG_RING, Cap.DIRTY_LOG_RING_ACQ_REL}) {
+        assertEquals(
+            "KVM_CAP_" + cap + " is enabled by enableDirtyRing",
+            assertThrows(IllegalArgumentException.class, () -> vm.enableCap(cap, 65_536))
+                .getMessage());
+      }
+      assertEquals(
+          "KVM_ENABLE_CAP(KVM_CAP_HALT_POLL, 0x1)" + NOTTY,
+          refused(() -> vm.enableCap(Cap.HALT_POLL, 1)));
+    }
+  }
+
   @Test
   void ofAVcpu() throws Exception {
     OwnedFd fd = open();

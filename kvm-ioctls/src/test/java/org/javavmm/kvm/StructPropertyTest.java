@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -19,6 +20,7 @@ import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
+import net.jqwik.api.constraints.IntRange;
 import org.javavmm.bindings.kvm.kvm_cpuid2;
 import org.javavmm.bindings.kvm.kvm_cpuid_entry2;
 import org.javavmm.bindings.kvm.kvm_msr_entry;
@@ -26,6 +28,7 @@ import org.javavmm.bindings.kvm.kvm_msrs;
 import org.javavmm.bindings.kvm.kvm_regs;
 import org.javavmm.bindings.kvm.kvm_segment;
 import org.javavmm.bindings.kvm.kvm_sregs;
+import org.javavmm.sys.Errno;
 
 /** Structures written by us and read by the generated accessors, and the other way round. */
 class StructPropertyTest {
@@ -63,6 +66,77 @@ class StructPropertyTest {
                     new Segment(
                         base, limit, selector, type, f.get(0), dpl, f.get(1), f.get(2), f.get(3),
                         f.get(4), f.get(5), f.get(6))));
+  }
+
+  /** A kernel that has so many leaves, as KVM's code counts them. */
+  private static IoctlCall kernel(List<Cpuid.Entry> leaves, List<Integer> rooms) {
+    return (ioctl, struct) -> {
+      int room = kvm_cpuid2.nent(struct);
+      rooms.add(room);
+      assertEquals(
+          kvm_cpuid2.sizeof() + (long) room * kvm_cpuid_entry2.sizeof(), struct.byteSize());
+      if (ioctl == KvmIoctl.KVM_GET_EMULATED_CPUID) {
+        for (long at = kvm_cpuid2.sizeof(); at < struct.byteSize(); at += 40) {
+          assertEquals(0, struct.get(ValueLayout.JAVA_INT, at + 28), "padding");
+        }
+      }
+      if (room < leaves.size()) {
+        return -Errno.E2BIG;
+      }
+      try (Arena arena = Arena.ofConfined()) {
+        MemorySegment answer = new Cpuid(leaves).toStruct(arena);
+        // Before Linux 6.4 this one left the number as it was.
+        MemorySegment.copy(answer, 8, struct, 8, answer.byteSize() - 8);
+        if (ioctl != KvmIoctl.KVM_GET_CPUID2) {
+          kvm_cpuid2.nent(struct, leaves.size());
+        }
+      }
+      return 0;
+    };
+  }
+
+  @Property(tries = 60)
+  void cpuidIsReadHoweverManyLeavesTheKernelHas(
+      @ForAll @IntRange(max = 1500) int n,
+      @ForAll("gettersOfCpuid") KvmIoctl ioctl,
+      @ForAll int seed)
+      throws Exception {
+    List<Cpuid.Entry> leaves = new ArrayList<>();
+    for (int i = 0; i < n; i++) {
+      leaves.add(new Cpuid.Entry(seed + i, i, i & 1, seed, i, -i, ~i));
+    }
+    List<Integer> rooms = new ArrayList<>();
+    assertEquals(new Cpuid(leaves), Cpuid.get(kernel(leaves, rooms), ioctl));
+    assertEquals(List.of(256, 512, 1024, 2048).subList(0, rooms.size()), rooms);
+    assertTrue(rooms.getLast() >= n && (rooms.size() == 1 || rooms.getLast() / 2 < n));
+  }
+
+  @Provide
+  Arbitrary<KvmIoctl> gettersOfCpuid() {
+    return Arbitraries.of(
+        KvmIoctl.KVM_GET_SUPPORTED_CPUID,
+        KvmIoctl.KVM_GET_EMULATED_CPUID,
+        KvmIoctl.KVM_GET_SUPPORTED_HV_CPUID,
+        KvmIoctl.KVM_GET_CPUID2);
+  }
+
+  @Example
+  void cpuidThatNeverEndsIsGivenUp() {
+    assertEquals(
+        "KVM_GET_SUPPORTED_CPUID(nent=16384): E2BIG (" + Errno.meaning(Errno.E2BIG) + ")",
+        assertThrows(
+                KvmException.class,
+                () -> Cpuid.get((_, _) -> -Errno.E2BIG, KvmIoctl.KVM_GET_SUPPORTED_CPUID))
+            .getMessage());
+    IoctlCall liar =
+        (_, struct) -> {
+          kvm_cpuid2.nent(struct, 257);
+          return 0;
+        };
+    assertEquals(
+        "KVM_GET_CPUID2(nent=256): E2BIG (KVM answered nent=257)",
+        assertThrows(KvmException.class, () -> Cpuid.get(liar, KvmIoctl.KVM_GET_CPUID2))
+            .getMessage());
   }
 
   @Property

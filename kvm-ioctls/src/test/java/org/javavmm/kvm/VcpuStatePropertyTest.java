@@ -338,6 +338,27 @@ class VcpuStatePropertyTest {
   }
 
   @Example
+  void noByteIsCutOff() {
+    VcpuEvents events = new VcpuEvents();
+    refuses("value=256, must be 0 to 255", () -> events.exceptionVector(256));
+    refuses("value=-1, must be 0 to 255", () -> events.interruptVector(-1));
+    refuses("value=256, must be 0 to 255", () -> events.interruptShadow(256));
+    Sregs sregs = new Sregs();
+    Segment cs = sregs.cs();
+    refuses("selector=65536, must be 0 to 65535", () -> sregs.cs(cs.at(0, 0x1_0000)));
+    refuses(
+        "type=267, must be 0 to 255",
+        () ->
+            sregs.cs(new Segment(0, 0, 0, 0x10b, true, 0, true, true, false, true, false, false)));
+    refuses(
+        "dpl=259, must be 0 to 255",
+        () ->
+            sregs.cs(new Segment(0, 0, 0, 11, true, 0x103, true, true, false, true, false, false)));
+    refuses("limit=65536, must be 0 to 65535", () -> sregs.gdt(0, 0x1_0000));
+    refuses("limit=-1, must be 0 to 65535", () -> sregs.idt(0, -1));
+  }
+
+  @Example
   void sregs2() {
     Sregs2 sregs = new Sregs2();
     assertFalse(sregs.pdptrsValid());

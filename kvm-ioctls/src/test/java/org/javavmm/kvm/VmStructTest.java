@@ -147,6 +147,41 @@ class VmStructTest {
     assertEquals(List.of(flags, base, count), List.of(range.flags(), range.base(), range.count()));
   }
 
+  /** KVM reads a bitmap in whole longs: what it reads must be the bitmap's, and zero. */
+  @Property(tries = 50)
+  void msrBitmapsAreAsLongAsKvmReadsThem(@ForAll @IntRange(min = 1, max = 12_288) int count) {
+    MsrFilter.Range range = new MsrFilter.Range(1, 0, count, _ -> true);
+    List<MemorySegment> allocated = new ArrayList<>();
+    try (Arena arena = Arena.ofConfined()) {
+      Arena recording =
+          new Arena() {
+            @Override
+            public MemorySegment allocate(long size, long alignment) {
+              MemorySegment segment = arena.allocate(size, alignment);
+              allocated.add(segment);
+              return segment;
+            }
+
+            @Override
+            public MemorySegment.Scope scope() {
+              return arena.scope();
+            }
+
+            @Override
+            public void close() {}
+          };
+      MemorySegment s = new MsrFilter(false, List.of(range)).toStruct(recording);
+      long address =
+          kvm_msr_filter_range.bitmap(s.asSlice(kvm_msr_filter.ranges$offset())).address();
+      MemorySegment bitmap =
+          allocated.stream().filter(a -> a.address() == address).findFirst().orElseThrow();
+      assertEquals(Math.ceilDiv(count, 64) * 8L, bitmap.byteSize());
+      for (long bit = count; bit < 8 * bitmap.byteSize(); bit++) {
+        assertEquals(0, bitmap.get(ValueLayout.JAVA_BYTE, bit / 8) & (1 << (bit % 8)));
+      }
+    }
+  }
+
   @Example
   void msrFilterLimits() {
     MsrFilter.Range range = new MsrFilter.Range(1, 0, 1, _ -> true);
@@ -329,6 +364,17 @@ class VmStructTest {
         "port=-1, length=1, must be 0 to 65535 and at most 4",
         misuse(() -> IoeventAddress.pio(-1, 1)));
     assertEquals(
+        "datamatch=0x10000 does not fit length=2",
+        misuse(() -> IoeventAddress.pio(0x50, 2).matching(0x1_0000)));
+    // What a sign extends is no value that KVM ever sees.
+    assertEquals(
+        "datamatch=0xffffffffffffffff does not fit length=4",
+        misuse(() -> IoeventAddress.mmio(0, 4).matching(-1)));
+    assertEquals(
+        OptionalLong.of(0xffff_ffffL),
+        IoeventAddress.mmio(0, 4).matching(0xffff_ffffL).datamatch());
+    assertEquals(OptionalLong.of(0xff), IoeventAddress.mmio(0, 1).matching(0xff).datamatch());
+    assertEquals(
         "a value can match only with a length",
         misuse(() -> new IoeventAddress(false, 0, 0, OptionalLong.of(1))));
   }
@@ -371,6 +417,17 @@ class VmStructTest {
     MemorySegment heap = MemorySegment.ofArray(new byte[8]);
     assertEquals("value is not native memory", misuse(() -> attributes.get(1, 2, heap)));
     assertEquals("value is read-only", misuse(() -> attributes.get(1, 2, heap.asReadOnly())));
+    MemorySegment freed;
+    try (Arena arena = Arena.ofShared()) {
+      freed = arena.allocate(8);
+    }
+    int calls = recorder.ioctls.size();
+    for (org.junit.jupiter.api.function.Executable call :
+        List.<org.junit.jupiter.api.function.Executable>of(
+            () -> attributes.get(1, 2, freed), () -> attributes.set(1, 2, freed))) {
+      assertEquals("value was freed", assertThrows(IllegalStateException.class, call).getMessage());
+    }
+    assertEquals(calls, recorder.ioctls.size());
   }
 
   // The coalesced ring: the kernel's side is played by the generated accessors.

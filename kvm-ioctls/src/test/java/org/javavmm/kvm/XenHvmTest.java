@@ -117,16 +117,25 @@ class XenHvmTest {
     xen.bindPort(7, 9, 2, false);
     MemorySegment evtchn = evtchn();
     assertEquals(7, kvm_xen_hvm_attr.u.evtchn.send_port(evtchn));
-    assertEquals(5, kvm_xen_hvm_attr.u.evtchn.type(evtchn));
+    // Xen's "interdomain": KVM refuses its "IPI" to another port.
+    assertEquals(2, kvm_xen_hvm_attr.u.evtchn.type(evtchn));
     assertEquals(0, kvm_xen_hvm_attr.u.evtchn.flags(evtchn));
     MemorySegment port =
         kvm_xen_hvm_attr.u.evtchn.deliver.port(kvm_xen_hvm_attr.u.evtchn.deliver(evtchn));
     assertEquals(9, kvm_xen_hvm_attr.u.evtchn.deliver.port.port(port));
     assertEquals(2, kvm_xen_hvm_attr.u.evtchn.deliver.port.vcpu(port));
     assertEquals(-1, kvm_xen_hvm_attr.u.evtchn.deliver.port.priority(port));
+    xen.bindPort(7, 7, 2, false);
+    assertEquals(5, kvm_xen_hvm_attr.u.evtchn.type(evtchn()));
+    assertEquals(
+        "port=0, must be a port of the guest",
+        assertThrows(IllegalArgumentException.class, () -> xen.bindPort(7, 0, 2, false))
+            .getMessage());
 
     xen.bindPort(7, 9, 3, true);
     assertEquals(kvm_h.KVM_XEN_EVTCHN_UPDATE(), kvm_xen_hvm_attr.u.evtchn.flags(evtchn()));
+    // An update must be of the same type.
+    assertEquals(2, kvm_xen_hvm_attr.u.evtchn.type(evtchn()));
     xen.unbind(7);
     assertEquals(kvm_h.KVM_XEN_EVTCHN_DEASSIGN(), kvm_xen_hvm_attr.u.evtchn.flags(evtchn()));
     assertEquals(7, kvm_xen_hvm_attr.u.evtchn.send_port(evtchn()));

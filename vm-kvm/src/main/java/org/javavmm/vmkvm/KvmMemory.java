@@ -36,7 +36,7 @@ public final class KvmMemory implements AutoCloseable {
   private final List<@Nullable Slot> slots = new ArrayList<>();
 
   /** Flags without that of private memory, which {@link Vm#setUserMemoryRegion2} adds. */
-  private record Slot(Lease lease, int flags, @Nullable GuestMemFd privateMemory) {
+  private record Slot(Lease lease, int flags, @Nullable GuestMemFd privateMemory, long offset) {
     boolean logs() {
       return (flags & Vm.KVM_MEM_LOG_DIRTY_PAGES) != 0;
     }
@@ -124,7 +124,7 @@ public final class KvmMemory implements AutoCloseable {
       lease.close();
       throw e;
     }
-    Slot slot = new Slot(lease, flags, privateMemory);
+    Slot slot = new Slot(lease, flags, privateMemory, offset);
     if (number == slots.size()) {
       slots.add(slot);
     } else {
@@ -175,9 +175,9 @@ public final class KvmMemory implements AutoCloseable {
     if (memory == null) {
       vm.setUserMemoryRegion(number, flags, region.gpa(), region.size(), hva);
     } else {
-      vm.setUserMemoryRegion2(number, flags, region.gpa(), region.size(), hva, memory, 0);
+      vm.setUserMemoryRegion2(number, flags, region.gpa(), region.size(), hva, memory, slot.offset);
     }
-    slots.set(number, new Slot(slot.lease, flags, memory));
+    slots.set(number, new Slot(slot.lease, flags, memory, slot.offset));
   }
 
   /**

@@ -522,7 +522,9 @@ class KvmMemoryTest {
             "slots\n  0 region shared [0x100000..0x10ffff] with guest_memfd of 131072 bytes\n",
             slots.toString());
         assertFalse(slots.isDirtyLogging(region), "KVM has no log of such memory");
-        assertThrows(KvmException.class, () -> slots.setDirtyLogging(region, true));
+        KvmException refused =
+            assertThrows(KvmException.class, () -> slots.setDirtyLogging(region, true));
+        assertTrue(refused.call().endsWith(", offset=0x10000)"), refused.call());
         assertFalse(slots.isDirtyLogging(region));
         slots.remove(region);
         assertEquals(List.of(), region.holders());

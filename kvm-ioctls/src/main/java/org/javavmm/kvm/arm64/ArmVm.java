@@ -172,6 +172,7 @@ public final class ArmVm {
    * @throws IllegalArgumentException if address or length are no multiples of 4096, if the length
    *     is out of range, if {@code tags} is too small, not native memory, or read-only and to be
    *     written
+   * @throws IllegalStateException if {@code tags} was freed
    * @throws KvmException {@code EINVAL} without the capability or beyond the slots, {@code EFAULT}
    *     if nothing could be accessed
    */
@@ -192,6 +193,9 @@ public final class ArmVm {
     }
     if (direction == TagDirection.FROM_GUEST && tags.isReadOnly()) {
       throw new IllegalArgumentException("tags is read-only");
+    }
+    if (!tags.scope().isAlive()) {
+      throw new IllegalStateException("tags was freed");
     }
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment struct = arena.allocate(CopyMteTagsLayout.SIZEOF, Long.BYTES);

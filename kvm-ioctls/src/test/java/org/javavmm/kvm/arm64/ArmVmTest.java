@@ -125,6 +125,14 @@ class ArmVmTest {
       illegal(
           "tags is not native memory",
           () -> vm.copyMteTags(from, 0, 0x1000, MemorySegment.ofArray(new byte[256])));
+      MemorySegment freed;
+      try (Arena shared = Arena.ofShared()) {
+        freed = shared.allocate(256);
+      }
+      assertEquals(
+          "tags was freed",
+          assertThrows(IllegalStateException.class, () -> vm.copyMteTags(from, 0, 0x1000, freed))
+              .getMessage());
       assertTrue(mock.calls.isEmpty());
       assertEquals(
           "KVM_ARM_MTE_COPY_TAGS(TO_GUEST, ipa=0x1000, length=0x2000): EINVAL (no memory tags, or"
