@@ -238,7 +238,7 @@ public enum Cap {
   /** An ioeventfd of length 0 works with every bus. */
   IOEVENTFD_ANY_LENGTH(122),
 
-  /** Hyper-V's synthetic interrupt controller. To be enabled on a vCPU. */
+  /** Hyper-V's synthetic interrupt controller: {@link Vcpu#enableHypervSynic}. */
   HYPERV_SYNIC(123),
 
   /** Attributes of a vCPU. */
@@ -259,7 +259,10 @@ public enum Cap {
   /** {@link VmCapabilities#disableExits}; the value is the flags that it takes. */
   X86_DISABLE_EXITS(143),
 
-  /** Hyper-V's synthetic interrupt controller without its auto-EOI. To be enabled on a vCPU. */
+  /**
+   * Hyper-V's synthetic interrupt controller, whose pages KVM does not clear when the guest enables
+   * them: {@link Vcpu#enableHypervSynic}.
+   */
   HYPERV_SYNIC2(148),
 
   /** Hyper-V's number of a vCPU can be set. */
@@ -328,7 +331,7 @@ public enum Cap {
   /** {@link Vm#setMsrFilter}. */
   X86_MSR_FILTER(189),
 
-  /** Features of KVM work only if CPUID shows them. To be enabled on a vCPU. */
+  /** Features of KVM work only if CPUID shows them: {@link Vcpu#enforcePvFeatureCpuid}. */
   ENFORCE_PV_FEATURE_CPUID(190),
 
   /** {@link Kvm#supportedHvCpuid}. */
@@ -352,7 +355,7 @@ public enum Cap {
   /** The guest can compare its clock with the host's. */
   PTP_KVM(198),
 
-  /** Features of Hyper-V work only if CPUID shows them. To be enabled on a vCPU. */
+  /** Features of Hyper-V work only if CPUID shows them: {@link Vcpu#enforceHypervCpuid}. */
   HYPERV_ENFORCE_CPUID(199),
 
   /** Segment and control registers with the page directory pointers. */

@@ -43,6 +43,17 @@ public sealed interface GsiRoute {
   record Msi(int gsi, long address, int data) implements GsiRoute {}
 
   /**
+   * To a processor, as a message of a device that the interrupt controller tells from others, as
+   * the ITS of arm64 does. Needs {@link Cap#MSI_DEVID}.
+   *
+   * @param gsi the global system interrupt
+   * @param address where the message is written
+   * @param data what is written: the device's number of the event
+   * @param deviceId the device's id: bus, device and function of PCI
+   */
+  record DeviceMsi(int gsi, long address, int data, int deviceId) implements GsiRoute {}
+
+  /**
    * To a synthetic interrupt source of Hyper-V.
    *
    * @param gsi the global system interrupt
@@ -83,11 +94,11 @@ public sealed interface GsiRoute {
               u.set(u32, IrqRoutingLayout.IRQCHIP_PIN, r.pin);
               yield IrqRoutingLayout.KVM_IRQ_ROUTING_IRQCHIP;
             }
-            case Msi r -> {
-              u.set(u32, IrqRoutingLayout.MSI_ADDRESS_LO, (int) r.address);
-              u.set(u32, IrqRoutingLayout.MSI_ADDRESS_HI, (int) (r.address >>> 32));
-              u.set(u32, IrqRoutingLayout.MSI_DATA, r.data);
-              yield IrqRoutingLayout.KVM_IRQ_ROUTING_MSI;
+            case Msi r -> message(u, r.address, r.data);
+            case DeviceMsi r -> {
+              entry.set(u32, IrqRoutingLayout.ENTRY_FLAGS, IrqRoutingLayout.KVM_MSI_VALID_DEVID);
+              u.set(u32, IrqRoutingLayout.MSI_DEVID, r.deviceId);
+              yield message(u, r.address, r.data);
             }
             case HvSint r -> {
               u.set(u32, IrqRoutingLayout.HV_SINT_VCPU, r.vcpu);
@@ -105,5 +116,12 @@ public sealed interface GsiRoute {
       at += IrqRoutingLayout.SIZEOF_ENTRY;
     }
     return table;
+  }
+
+  private static int message(MemorySegment u, long address, int data) {
+    u.set(ValueLayout.JAVA_INT, IrqRoutingLayout.MSI_ADDRESS_LO, (int) address);
+    u.set(ValueLayout.JAVA_INT, IrqRoutingLayout.MSI_ADDRESS_HI, (int) (address >>> 32));
+    u.set(ValueLayout.JAVA_INT, IrqRoutingLayout.MSI_DATA, data);
+    return IrqRoutingLayout.KVM_IRQ_ROUTING_MSI;
   }
 }

@@ -447,7 +447,10 @@ public final class Vcpu implements AutoCloseable {
    */
   public void setMpState(int state) throws KvmException {
     try (Arena arena = Arena.ofConfined()) {
-      ioctl(KvmIoctl.KVM_SET_MP_STATE, arena.allocateFrom(ValueLayout.JAVA_INT, state));
+      ioctl(
+          KvmIoctl.KVM_SET_MP_STATE,
+          arena.allocateFrom(ValueLayout.JAVA_INT, state),
+          ", mp_state=" + state);
     }
   }
 
@@ -462,7 +465,7 @@ public final class Vcpu implements AutoCloseable {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment struct = Kvm.struct(arena, TranslationLayout.SIZEOF);
       struct.set(ValueLayout.JAVA_LONG, TranslationLayout.LINEAR_ADDRESS, linear);
-      ioctl(KvmIoctl.KVM_TRANSLATE, struct);
+      ioctl(KvmIoctl.KVM_TRANSLATE, struct, ", linear_address=" + Kvm.hex(linear));
       return struct.get(ValueLayout.JAVA_BYTE, TranslationLayout.VALID) == 0
           ? OptionalLong.empty()
           : OptionalLong.of(struct.get(ValueLayout.JAVA_LONG, TranslationLayout.PHYSICAL_ADDRESS));
@@ -666,7 +669,7 @@ public final class Vcpu implements AutoCloseable {
    *     capability is not enabled, and for system management mode where there is none
    */
   public void setVcpuEvents(VcpuEvents events) throws KvmException {
-    ioctl(KvmIoctl.KVM_SET_VCPU_EVENTS, events.segment());
+    ioctl(KvmIoctl.KVM_SET_VCPU_EVENTS, events.segment(), ", " + events);
   }
 
   /**
@@ -888,7 +891,7 @@ public final class Vcpu implements AutoCloseable {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment struct = Kvm.struct(arena, TprAccessCtlLayout.SIZEOF);
       struct.set(U32, TprAccessCtlLayout.ENABLED, enabled ? 1 : 0);
-      ioctl(KvmIoctl.KVM_TPR_ACCESS_REPORTING, struct);
+      ioctl(KvmIoctl.KVM_TPR_ACCESS_REPORTING, struct, ", enabled=" + enabled);
     }
   }
 
@@ -1058,6 +1061,41 @@ public final class Vcpu implements AutoCloseable {
   }
 
   /**
+   * Gives the vCPU Hyper-V's synthetic interrupt controller: {@link Cap#HYPERV_SYNIC}, or {@link
+   * Cap#HYPERV_SYNIC2}, which leaves the guest's pages alone.
+   *
+   * @param clearPages whether KVM clears the event and message pages when the guest enables them,
+   *     as the first of the two does
+   * @throws KvmException {@code EINVAL} if the local APIC is not in the kernel, or without the
+   *     capability
+   */
+  public void enableHypervSynic(boolean clearPages) throws KvmException {
+    enableCap(clearPages ? Cap.HYPERV_SYNIC : Cap.HYPERV_SYNIC2);
+  }
+
+  /**
+   * Says whether features of Hyper-V that CPUID does not show fail when the guest uses them; else
+   * they work: {@link Cap#HYPERV_ENFORCE_CPUID}.
+   *
+   * @param enforced whether they fail
+   * @throws KvmException {@code EINVAL} without the capability
+   */
+  public void enforceHypervCpuid(boolean enforced) throws KvmException {
+    enableCap(Cap.HYPERV_ENFORCE_CPUID, enforced ? 1 : 0);
+  }
+
+  /**
+   * Says whether features of KVM that CPUID does not show fail when the guest uses them; else they
+   * work: {@link Cap#ENFORCE_PV_FEATURE_CPUID}.
+   *
+   * @param enforced whether they fail
+   * @throws KvmException {@code EINVAL} without the capability
+   */
+  public void enforcePvFeatureCpuid(boolean enforced) throws KvmException {
+    enableCap(Cap.ENFORCE_PV_FEATURE_CPUID, enforced ? 1 : 0);
+  }
+
+  /**
    * Lets the guest use Hyper-V's form of the control block of nested virtualization on Intel.
    *
    * @return its version: the lowest in bits 0 to 7, the highest in bits 8 to 15
@@ -1184,7 +1222,11 @@ public final class Vcpu implements AutoCloseable {
   }
 
   private void ioctl(KvmIoctl ioctl, MemorySegment argument) throws KvmException {
-    Kvm.check(Kvm.call(fd, ioctl, argument), ioctl + "(vcpu=" + id + ")");
+    ioctl(ioctl, argument, "");
+  }
+
+  private void ioctl(KvmIoctl ioctl, MemorySegment argument, String more) throws KvmException {
+    Kvm.check(Kvm.call(fd, ioctl, argument), ioctl + "(vcpu=" + id + more + ")");
   }
 
   /**

@@ -94,6 +94,7 @@ public final class Vm implements AutoCloseable {
       throw new KvmException(
           "KVM_SET_USER_MEMORY_REGION(slot="
               + slot
+              + (flags == 0 ? "" : ", flags=" + Kvm.hex(flags))
               + ", gpa="
               + Kvm.hex(gpa)
               + ", size="
@@ -462,17 +463,44 @@ public final class Vm implements AutoCloseable {
    *     the other way in which KVM says that none of them is the destination
    */
   public boolean signalMsi(long address, int data) throws KvmException {
+    return signalMsi(address, data, 0, 0, "");
+  }
+
+  /**
+   * Sends an interrupt as the message of a device that the interrupt controller tells from others,
+   * as the ITS of arm64 does: {@link Cap#SIGNAL_MSI} and {@link Cap#MSI_DEVID}.
+   *
+   * @param address where the message is written
+   * @param data what is written
+   * @param deviceId the device's id: bus, device and function of PCI
+   * @return whether it was delivered
+   * @throws KvmException {@code EINVAL} where messages carry no such id, as on x86
+   */
+  public boolean signalMsi(long address, int data, int deviceId) throws KvmException {
+    return signalMsi(
+        address,
+        data,
+        IrqRoutingLayout.KVM_MSI_VALID_DEVID,
+        deviceId,
+        ", devid=" + Kvm.hex(Integer.toUnsignedLong(deviceId)));
+  }
+
+  private boolean signalMsi(long address, int data, int flags, int deviceId, String more)
+      throws KvmException {
     int result;
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment msi = Kvm.struct(arena, MsiLayout.SIZEOF);
       msi.set(U32, MsiLayout.ADDRESS_LO, (int) address);
       msi.set(U32, MsiLayout.ADDRESS_HI, (int) (address >>> 32));
       msi.set(U32, MsiLayout.DATA, data);
+      msi.set(U32, MsiLayout.FLAGS, flags);
+      msi.set(U32, MsiLayout.DEVID, deviceId);
       result = Kvm.call(fd, KvmIoctl.KVM_SIGNAL_MSI, msi);
     }
     if (result < 0) {
       throw new KvmException(
-          "KVM_SIGNAL_MSI(address=" + Kvm.hex(address) + ", data=" + Kvm.hex(data) + ")", -result);
+          "KVM_SIGNAL_MSI(address=" + Kvm.hex(address) + ", data=" + Kvm.hex(data) + more + ")",
+          -result);
     }
     return result > 0;
   }
@@ -485,7 +513,7 @@ public final class Vm implements AutoCloseable {
    * @throws KvmException {@code EBUSY} if the eventfd is connected already
    */
   public void registerIrqfd(EventFd event, int gsi) throws KvmException {
-    irqfd(event, -1, gsi, 0);
+    irqfd(event, -1, gsi, 0, "");
   }
 
   /**
@@ -502,7 +530,7 @@ public final class Vm implements AutoCloseable {
   public void registerIrqfd(EventFd event, EventFd resample, int gsi) throws KvmException {
     int number = resample.fd().acquire();
     try {
-      irqfd(event, number, gsi, IrqfdLayout.KVM_IRQFD_FLAG_RESAMPLE);
+      irqfd(event, number, gsi, IrqfdLayout.KVM_IRQFD_FLAG_RESAMPLE, ", resample " + resample.fd());
     } finally {
       resample.fd().release();
     }
@@ -516,10 +544,11 @@ public final class Vm implements AutoCloseable {
    * @throws KvmException if KVM refuses
    */
   public void unregisterIrqfd(EventFd event, int gsi) throws KvmException {
-    irqfd(event, -1, gsi, IrqfdLayout.KVM_IRQFD_FLAG_DEASSIGN);
+    irqfd(event, -1, gsi, IrqfdLayout.KVM_IRQFD_FLAG_DEASSIGN, "");
   }
 
-  private void irqfd(EventFd event, int resample, int gsi, int flags) throws KvmException {
+  private void irqfd(EventFd event, int resample, int gsi, int flags, String more)
+      throws KvmException {
     int result;
     int number = event.fd().acquire();
     try (Arena arena = Arena.ofConfined()) {
@@ -534,7 +563,7 @@ public final class Vm implements AutoCloseable {
     } finally {
       event.fd().release();
     }
-    Kvm.check(result, "KVM_IRQFD(" + event.fd() + ", gsi=" + gsi + ", flags=" + flags + ")");
+    Kvm.check(result, "KVM_IRQFD(" + event.fd() + ", gsi=" + gsi + ", flags=" + flags + more + ")");
   }
 
   /** The size in bytes of each vCPU's dirty ring; 0 without. */

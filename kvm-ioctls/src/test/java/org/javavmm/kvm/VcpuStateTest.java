@@ -2,6 +2,7 @@
 package org.javavmm.kvm;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
@@ -137,11 +138,11 @@ class VcpuStateTest {
       assertFalse(back.interruptInjected());
       // NMI is no exception that could be injected.
       VcpuEvents odd = guest.vcpu.getVcpuEvents().exceptionInjected(true).exceptionVector(200);
-      refused("KVM_SET_VCPU_EVENTS(vcpu=0): EINVAL", () -> guest.vcpu.setVcpuEvents(odd));
+      refused("KVM_SET_VCPU_EVENTS(vcpu=0, flags=0x", () -> guest.vcpu.setVcpuEvents(odd));
       VcpuEvents flag = new VcpuEvents().flags(1 << 30);
-      refused("KVM_SET_VCPU_EVENTS(vcpu=0): EINVAL", () -> guest.vcpu.setVcpuEvents(flag));
+      refused("KVM_SET_VCPU_EVENTS(vcpu=0, flags=0x", () -> guest.vcpu.setVcpuEvents(flag));
       VcpuEvents payload = new VcpuEvents().exceptionPayload(1);
-      refused("KVM_SET_VCPU_EVENTS(vcpu=0): EINVAL", () -> guest.vcpu.setVcpuEvents(payload));
+      refused("KVM_SET_VCPU_EVENTS(vcpu=0, flags=0x", () -> guest.vcpu.setVcpuEvents(payload));
     }
   }
 
@@ -319,6 +320,16 @@ class VcpuStateTest {
     }
   }
 
+  /** Enabled where it is there, refused where not. */
+  private static void enabled(Guest guest, Cap cap, String arguments, Executable enable)
+      throws Exception {
+    if (guest.vm.checkExtension(cap) != 0) {
+      assertDoesNotThrow(enable);
+    } else {
+      refused("KVM_ENABLE_CAP(vcpu=0, KVM_CAP_" + cap + arguments + "): EINVAL", enable);
+    }
+  }
+
   @Test
   void hypervAndXen() throws Exception {
     try (Guest guest = Guest.withIrqchip(HLT)) {
@@ -327,12 +338,21 @@ class VcpuStateTest {
       } else {
         refused("KVM_GET_SUPPORTED_HV_CPUID(nent=256): E", guest.vcpu::supportedHvCpuid);
       }
-      if (guest.vm.checkExtension(Cap.HYPERV_SYNIC2) != 0) {
-        guest.vcpu.enableCap(Cap.HYPERV_SYNIC2);
-      } else {
-        refused(
-            "KVM_ENABLE_CAP(vcpu=0, KVM_CAP_HYPERV_SYNIC2): EINVAL",
-            () -> guest.vcpu.enableCap(Cap.HYPERV_SYNIC2));
+      enabled(guest, Cap.HYPERV_SYNIC, "", () -> guest.vcpu.enableHypervSynic(true));
+      enabled(guest, Cap.HYPERV_SYNIC2, "", () -> guest.vcpu.enableHypervSynic(false));
+      for (int on = 1; on >= 0; on--) {
+        boolean enforced = on == 1;
+        String argument = ", 0x" + on;
+        enabled(
+            guest,
+            Cap.HYPERV_ENFORCE_CPUID,
+            argument,
+            () -> guest.vcpu.enforceHypervCpuid(enforced));
+        enabled(
+            guest,
+            Cap.ENFORCE_PV_FEATURE_CPUID,
+            argument,
+            () -> guest.vcpu.enforcePvFeatureCpuid(enforced));
       }
       assertThrows(
           IllegalArgumentException.class,

@@ -221,7 +221,8 @@ class VcpuTest {
       assertEquals(0, second.getMpState());
       KvmException e = assertThrows(KvmException.class, () -> second.setMpState(4711));
       assertEquals(
-          "KVM_SET_MP_STATE(vcpu=1): EINVAL (no state that this vCPU can be in)", e.getMessage());
+          "KVM_SET_MP_STATE(vcpu=1, mp_state=4711): EINVAL (no state that this vCPU can be in)",
+          e.getMessage());
     }
   }
 

@@ -664,6 +664,12 @@ class VmIoctlTest {
       assertRefused(
           "KVM_SIGNAL_MSI(address=0xfee00000, data=0x44): EINVAL",
           () -> vm.signalMsi(0xfee0_0000L, 0x44));
+      // The controllers of a PC do not tell devices apart.
+      if (vm.checkExtension(Cap.MSI_DEVID) == 0) {
+        assertRefused(
+            "KVM_SIGNAL_MSI(address=0xfee00000, data=0x44, devid=0x80): EINVAL",
+            () -> vm.signalMsi(0xfee0_0000L, 0x44, 0x80));
+      }
     }
   }
 

@@ -60,6 +60,7 @@ class VmStructTest {
     return Arbitraries.oneOf(
         Combinators.combine(any, any, any).as(GsiRoute.Irqchip::new),
         Combinators.combine(any, Arbitraries.longs(), any).as(GsiRoute.Msi::new),
+        Combinators.combine(any, Arbitraries.longs(), any, any).as(GsiRoute.DeviceMsi::new),
         Combinators.combine(any, any, any).as(GsiRoute.HvSint::new),
         Combinators.combine(any, any, any, any).as(GsiRoute.XenEvtchn::new));
   }
@@ -77,7 +78,7 @@ class VmStructTest {
             table.asSlice(
                 kvm_irq_routing.entries$offset() + i * kvm_irq_routing_entry.sizeof(),
                 kvm_irq_routing_entry.sizeof());
-        assertEquals(0, kvm_irq_routing_entry.flags(e));
+        int flags = kvm_irq_routing_entry.flags(e);
         int gsi = kvm_irq_routing_entry.gsi(e);
         MemorySegment u = kvm_irq_routing_entry.u(e);
         int type = kvm_irq_routing_entry.type(e);
@@ -91,7 +92,15 @@ class VmStructTest {
           long address =
               Integer.toUnsignedLong(kvm_irq_routing_msi.address_lo(r))
                   | ((long) kvm_irq_routing_msi.address_hi(r) << 32);
-          out.add(new GsiRoute.Msi(gsi, address, kvm_irq_routing_msi.data(r)));
+          int data = kvm_irq_routing_msi.data(r);
+          int device = kvm_irq_routing_msi.devid(r);
+          if (flags == kvm_h.KVM_MSI_VALID_DEVID()) {
+            flags = 0;
+            out.add(new GsiRoute.DeviceMsi(gsi, address, data, device));
+          } else {
+            assertEquals(0, device);
+            out.add(new GsiRoute.Msi(gsi, address, data));
+          }
         } else if (type == kvm_h.KVM_IRQ_ROUTING_HV_SINT()) {
           MemorySegment r = kvm_irq_routing_entry.u.hv_sint(u);
           out.add(
@@ -107,6 +116,7 @@ class VmStructTest {
                   kvm_irq_routing_xen_evtchn.vcpu(r),
                   kvm_irq_routing_xen_evtchn.priority(r)));
         }
+        assertEquals(0, flags);
       }
       assertEquals(in, out);
     }

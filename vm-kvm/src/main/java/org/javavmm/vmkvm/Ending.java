@@ -16,17 +16,19 @@ final class Ending {
 
   /** Ends something, unless the VM is closed, with which it went. */
   static void end(Vm vm, Ioctl ending) throws KvmException {
-    if (vm.isClosed()) {
-      return;
-    }
-    try {
-      ending.run();
-    } catch (IllegalStateException e) {
-      // Closed by another thread meanwhile.
-      if (!vm.isClosed()) {
-        throw e;
+    if (!vm.isClosed()) {
+      try {
+        ending.run();
+        return;
+      } catch (IllegalStateException e) {
+        // Closed by another thread meanwhile.
+        if (!vm.isClosed()) {
+          throw e;
+        }
       }
     }
+    // It goes when the last call inside the VM has returned, for which this waits.
+    vm.close();
   }
 
   /**
