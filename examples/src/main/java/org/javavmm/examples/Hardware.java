@@ -45,13 +45,15 @@ record Hardware(
         .add(Options.value("--memory", "SIZE", "the guest's memory, by default 512M"))
         .add(Options.value("--cpus", "N", "the guest's CPUs, by default 1"))
         .add(
-            Options.value(
+            new Syntax.Option(
                 "--cpu-model",
                 "MODEL",
-                "what the guest's CPUs are, by default host; "
-                    + CpuModel.all().stream()
-                        .map(CpuModel::name)
-                        .collect(Collectors.joining(", "))))
+                // The tables of models would cost the start of each machine.
+                () ->
+                    "what the guest's CPUs are, by default host; "
+                        + CpuModel.all().stream()
+                            .map(CpuModel::name)
+                            .collect(Collectors.joining(", "))))
         .add(
             Options.value(
                 "--cpu-features",

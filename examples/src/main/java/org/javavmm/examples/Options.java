@@ -19,7 +19,7 @@ final class Options {
   /** A command with the options that every monitor has. */
   static Syntax command(String name, String description) {
     return new Syntax(name, description)
-        .add(new Syntax.Option(Syntax.HELP, null, "print this help"))
+        .add(flag(Syntax.HELP, "print this help"))
         .add(flag("--verbose", "print stack traces and what the monitor does"));
   }
 
@@ -34,12 +34,12 @@ final class Options {
 
   /** An option with a value. */
   static Syntax.Option value(String name, String label, String description) {
-    return new Syntax.Option(name, label, description);
+    return new Syntax.Option(name, label, () -> description);
   }
 
   /** An option without a value. */
   static Syntax.Option flag(String name, String description) {
-    return new Syntax.Option(name, null, description);
+    return new Syntax.Option(name, null, () -> description);
   }
 
   /** Parses a command and what follows it. */

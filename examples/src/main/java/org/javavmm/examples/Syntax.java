@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
@@ -26,9 +27,9 @@ final class Syntax {
    *
    * @param name its name with the hyphens
    * @param label what its value is called; null for an option without a value
-   * @param description what the help says of it
+   * @param description what the help says of it; asked for by the help alone
    */
-  record Option(String name, @Nullable String label, String description) {
+  record Option(String name, @Nullable String label, Supplier<String> description) {
     boolean hasValue() {
       return label != null;
     }
@@ -63,7 +64,7 @@ final class Syntax {
 
   /** Allows arguments that are not options. */
   Syntax arguments(String label, String meaning) {
-    arguments = new Option(label, label, meaning);
+    arguments = new Option(label, label, () -> meaning);
     return this;
   }
 
@@ -113,25 +114,7 @@ final class Syntax {
 
   /** Reads any line; what is wrong with one is said as picocli says it. */
   Line readByPicocli(List<String> args) throws UsageException {
-    try {
-      CommandLine commandLine = picocli();
-      checkValues(args);
-      ParseResult result = commandLine.parseArgs(args.toArray(String[]::new));
-      Map<String, String> values = new LinkedHashMap<>();
-      for (Option option : options.values()) {
-        if (result.hasMatchedOption(option.name)) {
-          values.put(
-              option.name, option.hasValue() ? result.matchedOptionValue(option.name, "") : "");
-        }
-      }
-      return new Line(
-          values,
-          result.hasMatchedPositional(0)
-              ? result.<List<String>>matchedPositionalValue(0, List.of())
-              : List.of());
-    } catch (ParameterException e) {
-      throw new UsageException(String.valueOf(e.getMessage()), e);
-    }
+    return new Picocli(this).read(args);
   }
 
   /** Refuses an option in the place of another's value. */
@@ -151,40 +134,73 @@ final class Syntax {
 
   /** {@return the command's help} */
   String help() {
-    return picocli().getUsageMessage();
+    return new Picocli(this).commandLine.getUsageMessage();
   }
 
-  private CommandLine picocli() {
-    CommandSpec spec = CommandSpec.create().name("vmm " + command);
-    for (Option option : options.values()) {
-      boolean help = option.name.equals(HELP);
-      OptionSpec.Builder built =
-          (help ? OptionSpec.builder("-h", HELP) : OptionSpec.builder(option.name))
-              .usageHelp(help)
-              .type(option.hasValue() ? String.class : boolean.class)
-              .description(option.description);
-      if (option.label != null) {
-        built.paramLabel(option.label);
+  /** The only class that knows picocli, so that verifying the others loads nothing of it. */
+  private static final class Picocli {
+    final Syntax syntax;
+    final CommandLine commandLine;
+
+    Picocli(Syntax syntax) {
+      this.syntax = syntax;
+      commandLine = commandLine();
+    }
+
+    Line read(List<String> args) throws UsageException {
+      try {
+        syntax.checkValues(args);
+        ParseResult result = commandLine.parseArgs(args.toArray(String[]::new));
+        Map<String, String> values = new LinkedHashMap<>();
+        for (Option option : syntax.options.values()) {
+          if (result.hasMatchedOption(option.name)) {
+            values.put(
+                option.name, option.hasValue() ? result.matchedOptionValue(option.name, "") : "");
+          }
+        }
+        return new Line(
+            values,
+            result.hasMatchedPositional(0)
+                ? result.<List<String>>matchedPositionalValue(0, List.of())
+                : List.of());
+      } catch (ParameterException e) {
+        throw new UsageException(String.valueOf(e.getMessage()), e);
       }
-      spec.addOption(built.build());
     }
-    if (arguments != null) {
-      spec.addPositional(
-          PositionalParamSpec.builder()
-              .index("0..*")
-              .type(List.class)
-              .auxiliaryTypes(String.class)
-              .paramLabel(arguments.name)
-              .description(arguments.description)
-              .build());
+
+    private CommandLine commandLine() {
+      CommandSpec spec = CommandSpec.create().name("vmm " + syntax.command);
+      for (Option option : syntax.options.values()) {
+        boolean help = option.name.equals(HELP);
+        OptionSpec.Builder built =
+            (help ? OptionSpec.builder("-h", HELP) : OptionSpec.builder(option.name))
+                .usageHelp(help)
+                .type(option.hasValue() ? String.class : boolean.class)
+                .description(option.description.get());
+        if (option.label != null) {
+          built.paramLabel(option.label);
+        }
+        spec.addOption(built.build());
+      }
+      Option arguments = syntax.arguments;
+      if (arguments != null) {
+        spec.addPositional(
+            PositionalParamSpec.builder()
+                .index("0..*")
+                .type(List.class)
+                .auxiliaryTypes(String.class)
+                .paramLabel(arguments.name)
+                .description(arguments.description.get())
+                .build());
+      }
+      spec.usageMessage().description(syntax.description);
+      CommandLine made = new CommandLine(spec);
+      made.setOverwrittenOptionsAllowed(false);
+      // An argument is what it is: @data is not the name of a file of arguments.
+      made.setExpandAtFiles(false);
+      // Else -hle, a value of --cpu-features, would be taken for -h and more.
+      spec.parser().allowOptionsAsOptionParameters(true);
+      return made;
     }
-    spec.usageMessage().description(description);
-    CommandLine commandLine = new CommandLine(spec);
-    commandLine.setOverwrittenOptionsAllowed(false);
-    // An argument is what it is: @data is not the name of a file of arguments.
-    commandLine.setExpandAtFiles(false);
-    // Else -hle, a value of --cpu-features, would be taken for -h and more.
-    spec.parser().allowOptionsAsOptionParameters(true);
-    return commandLine;
   }
 }
