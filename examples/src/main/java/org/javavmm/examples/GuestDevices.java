@@ -8,7 +8,6 @@ import org.javavmm.virtio.VirtioDevice;
 import org.javavmm.virtio.devices.Entropy;
 import org.javavmm.virtio.devices.EntropySource;
 import org.javavmm.vmm.Vmm;
-import picocli.CommandLine.Model.CommandSpec;
 
 /** The virtio devices of {@code vmm linux}: which there are, and how they are attached. */
 @FunctionalInterface
@@ -41,11 +40,12 @@ interface GuestDevices {
   /** Attaches them to a machine, before its tables are written. */
   void attach(Vmm vmm) throws IOException, SubscriberStartException;
 
-  static void addTo(CommandSpec spec) {
-    spec.addOption(
+  static void addTo(Syntax syntax) {
+    syntax
+        .add(
             Options.value(
                 "--transport", "mmio|pci", "how virtio devices are attached, by default mmio"))
-        .addOption(Options.flag("--rng", "add a virtio entropy device: /dev/hwrng"));
+        .add(Options.flag("--rng", "add a virtio entropy device: /dev/hwrng"));
   }
 
   /** The devices that the user asks for. */

@@ -147,7 +147,7 @@ final class GuestInitramfs {
     return text.toString().getBytes(StandardCharsets.UTF_8);
   }
 
-  private static byte[] init() {
+  static byte[] init() {
     try (InputStream in = GuestInitramfs.class.getResourceAsStream("init")) {
       if (in == null) {
         throw new IllegalStateException("the resource init is missing from this module");
@@ -158,7 +158,7 @@ final class GuestInitramfs {
     }
   }
 
-  private static String key(String kernel, String busybox, byte[] init, boolean alone) {
+  static String key(String kernel, String busybox, byte[] init, boolean alone) {
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
       for (String part :

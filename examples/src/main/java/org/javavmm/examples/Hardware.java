@@ -11,7 +11,6 @@ import org.javavmm.arch.CpuModel;
 import org.javavmm.arch.Topology;
 import org.javavmm.vmm.NumaNode;
 import org.javavmm.vmm.Vmm;
-import picocli.CommandLine.Model.CommandSpec;
 
 /**
  * What a guest of {@code vmm linux} runs on.
@@ -41,29 +40,32 @@ record Hardware(
   /** The distances between more of them would not fit into the place of the tables. */
   private static final int MAX_NODES = 128;
 
-  static void addTo(CommandSpec spec) {
-    spec.addOption(Options.value("--memory", "SIZE", "the guest's memory, by default 512M"))
-        .addOption(Options.value("--cpus", "N", "the guest's CPUs, by default 1"))
-        .addOption(
-            Options.value(
+  static void addTo(Syntax syntax) {
+    syntax
+        .add(Options.value("--memory", "SIZE", "the guest's memory, by default 512M"))
+        .add(Options.value("--cpus", "N", "the guest's CPUs, by default 1"))
+        .add(
+            new Syntax.Option(
                 "--cpu-model",
                 "MODEL",
-                "what the guest's CPUs are, by default host; "
-                    + CpuModel.all().stream()
-                        .map(CpuModel::name)
-                        .collect(Collectors.joining(", "))))
-        .addOption(
+                // The tables of models would cost the start of each machine.
+                () ->
+                    "what the guest's CPUs are, by default host; "
+                        + CpuModel.all().stream()
+                            .map(CpuModel::name)
+                            .collect(Collectors.joining(", "))))
+        .add(
             Options.value(
                 "--cpu-features",
                 "LIST",
                 "features switched on and off, by the names of /proc/cpuinfo: +avx2,-x2apic"))
-        .addOption(
+        .add(
             Options.value(
                 "--numa",
                 "NODES",
                 "how many NUMA nodes share memory and CPUs equally; or for each node its memory and"
                     + " its CPUs, as in 256M:0-1,256M:2,3"))
-        .addOption(
+        .add(
             Options.flag(
                 "--no-acpi",
                 "no ACPI tables: an MP table, and the interrupt controllers, timer, clock and"

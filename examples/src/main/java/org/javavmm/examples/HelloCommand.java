@@ -5,15 +5,14 @@ import java.io.IOException;
 import java.io.PrintStream;
 import org.javavmm.kvm.Kvm;
 import org.javavmm.kvm.KvmException;
-import picocli.CommandLine.Model.CommandSpec;
 
 /** {@code vmm hello}: chooses the KVM for {@link HelloVmm}. */
 final class HelloCommand {
   private HelloCommand() {}
 
-  static CommandSpec spec() {
+  static Syntax syntax() {
     return Options.command("hello", "Runs a guest of a few bytes that prints a greeting.")
-        .addOption(Options.kvmOption());
+        .add(Options.kvmOption());
   }
 
   static int run(Options options, PrintStream out, PrintStream err)

@@ -19,8 +19,6 @@ import org.javavmm.loader.ImageReport;
 import org.javavmm.loader.KernelInspector;
 import org.javavmm.loader.LoaderException;
 import org.javavmm.loader.PeImage;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Model.PositionalParamSpec;
 
 /** {@code vmm inspect}: what a kernel file is, and the kernel out of its wrapping. */
 final class InspectCommand {
@@ -31,26 +29,19 @@ final class InspectCommand {
 
   private InspectCommand() {}
 
-  static CommandSpec spec() {
+  static Syntax syntax() {
     return Options.command(
             "inspect",
             "Says what a kernel file is: format, architecture, version, entries, addresses, sizes,"
                 + " flags and limits. The status is 2 if it is no kernel.")
-        .addOption(Options.flag("--json", "print one JSON object"))
-        .addOption(
+        .add(Options.flag("--json", "print one JSON object"))
+        .add(
             Options.value(
                 "--extract",
                 "FILE",
                 "write the kernel without what is around it to a new FILE: a bzImage's vmlinux, what"
                     + " a compressed Image or an EFI zboot program unpacks to, a UKI's .linux"))
-        .addPositional(
-            PositionalParamSpec.builder()
-                .index("0..*")
-                .type(List.class)
-                .auxiliaryTypes(String.class)
-                .paramLabel("FILE")
-                .description("the kernel file")
-                .build());
+        .arguments("FILE", "the kernel file");
   }
 
   static int run(Options options, PrintStream out) throws IOException {

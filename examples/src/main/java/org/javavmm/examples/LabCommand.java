@@ -5,32 +5,22 @@ import java.io.IOException;
 import java.util.List;
 import org.javavmm.lab.DebianPackages;
 import org.javavmm.lab.Lab;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Model.PositionalParamSpec;
 
 /** {@code vmm lab -- CMD…}: a command in the lab. */
 final class LabCommand {
   private LabCommand() {}
 
-  static CommandSpec spec() {
-    CommandSpec spec =
+  static Syntax syntax() {
+    Syntax syntax =
         Options.command(
                 "lab",
                 "Runs a command in a machine that has a real KVM, on a host that may have none."
                     + " The host's files are there under their own names.")
-            .addOption(Options.value("--memory", "SIZE", "the lab's memory, by default 3G"))
-            .addOption(Options.value("--cpus", "N", "the lab's CPUs, by default 2"))
-            .addOption(
-                Options.value("--kernel", "SERIES", "the lab's kernel, 6.1 (by default) or 6.12"))
-            .addPositional(
-                PositionalParamSpec.builder()
-                    .index("0..*")
-                    .type(List.class)
-                    .auxiliaryTypes(String.class)
-                    .paramLabel("CMD")
-                    .description("the command and its arguments, after --")
-                    .build());
-    return spec;
+            .add(Options.value("--memory", "SIZE", "the lab's memory, by default 3G"))
+            .add(Options.value("--cpus", "N", "the lab's CPUs, by default 2"))
+            .add(Options.value("--kernel", "SERIES", "the lab's kernel, 6.1 (by default) or 6.12"))
+            .arguments("CMD", "the command and its arguments, after --");
+    return syntax;
   }
 
   static int run(Options options) throws IOException, InterruptedException {

@@ -20,7 +20,6 @@ import org.javavmm.loader.LoaderException;
 import org.javavmm.loader.X86Layout;
 import org.javavmm.vmm.BootTimeline;
 import org.jspecify.annotations.Nullable;
-import picocli.CommandLine.Model.CommandSpec;
 
 /**
  * {@code vmm linux}: checks all that the user gave, makes the plan of the boot, chooses the KVM and
@@ -37,55 +36,55 @@ final class LinuxCommand {
 
   private LinuxCommand() {}
 
-  static CommandSpec spec() {
-    CommandSpec spec =
+  static Syntax syntax() {
+    Syntax syntax =
         Options.command(
                 "linux",
                 "Boots a Linux kernel with a shell on the serial console. Without --kernel it is"
                     + " Debian's cloud kernel, without --initrd a busybox; both are fetched once."
                     + " Ctrl-A x ends the VM, Ctrl-A h tells more.")
-            .addOption(
+            .add(
                 Options.value(
                     "--kernel",
                     "FILE|debian:NAME",
                     "a bzImage, or an ELF vmlinux; or a kernel of Debian's: "
                         + String.join(", ", DebianPackages.kernels())))
-            .addOption(Options.value("--initrd", "FILE", "an initramfs, used as it is"))
-            .addOption(
+            .add(Options.value("--initrd", "FILE", "an initramfs, used as it is"))
+            .add(
                 Options.value(
                     "--cmdline", "TEXT", "parameters for the kernel, after those of the monitor"))
-            .addOption(
+            .add(
                 Options.value(
                     "--entry",
                     "ENTRY",
                     "how the kernel is entered: linux64, linux32, pvh or multiboot; by default the"
                         + " first of these that it has"))
-            .addOption(
+            .add(
                 Options.flag(
                     "--decompress",
                     "decompress a bzImage on the host and enter the ELF kernel in it, as --entry"
                         + " pvh does in any case"))
-            .addOption(
+            .add(
                 Options.value(
                     "--command",
                     "CMD",
                     "run CMD in the guest's shell instead: its output, errors and status become ours;"
                         + " its standard input is empty. With --initrd our init and busybox are added to"
                         + " that initramfs"))
-            .addOption(
+            .add(
                 Options.flag(
                     "--no-reboot",
                     "end when the guest resets or panics, with status 0, and do not boot it again;"
                         + " --command and --no-acpi imply it"))
-            .addOption(
+            .add(
                 Options.value(
                     "--timing",
                     "text|json",
                     "print at the end, on the standard error output, when the boot came how far"))
-            .addOption(Options.kvmOption());
-    Hardware.addTo(spec);
-    GuestDevices.addTo(spec);
-    return spec;
+            .add(Options.kvmOption());
+    Hardware.addTo(syntax);
+    GuestDevices.addTo(syntax);
+    return syntax;
   }
 
   static int run(Options options, PrintStream err) throws IOException, InterruptedException {
@@ -97,42 +96,23 @@ final class LinuxCommand {
     BootTimeline timeline = BootTimeline.ofProcess();
     timeline.mark(BootTimeline.Mark.JVM);
     // All that the user gave, before anything is fetched, built or started.
-    final Hardware hardware = Hardware.of(options);
-    final Entry entry = Entry.of(options);
-    final KvmChoice kvm = options.kvm();
-    final Optional<String> command = options.get("--command");
-    if (command.isPresent() && command.get().isBlank()) {
-      throw new UsageException("--command: is empty");
-    }
-    final Timing timing = Timing.parse(options.get("--timing"));
-    // Without ACPI a reset is how a guest ends.
-    final boolean reboot = command.isEmpty() && hardware.acpi() && !options.has("--no-reboot");
-    CommandLine cmdline = cmdline(options, hardware, reboot, timing);
-    Optional<String> kernelGiven = options.get("--kernel");
-    final String debianName = debianName(kernelGiven);
-    Optional<String> kernelFile = kernelGiven.filter(name -> !name.startsWith(DEBIAN));
-    Optional<String> initrdFile = options.get("--initrd");
-    KernelImage kernel =
-        kernelFile.isPresent() ? entry.prepare(KernelImage.read(path(kernelFile.get()))) : null;
-    Initrd initrd = initrdFile.isPresent() ? Initrd.read(path(initrdFile.get())) : null;
-    if (kernel != null) {
-      // Most of what can be wrong shows without our own initramfs.
-      var _ = plan(hardware, kernel, entry, initrd, cmdline);
-    } else {
-      cmdline.checkLength(DEBIAN_COMMAND_LINE);
-    }
+    Given given = Given.of(options);
+    Hardware hardware = given.hardware;
+    KernelImage kernel = given.kernel;
+    Initrd initrd = given.initrd;
+    Optional<String> command = given.command;
 
     DebianPackages packages = DebianPackages.ofUser(new Progress("vmm"));
-    boolean lab = KvmSelection.useLab(kvm, packages.directory(), err);
+    boolean lab = KvmSelection.useLab(given.kvm, packages.directory(), err);
     if (lab) {
       LabRun.checkHost(hardware.memory());
     } else {
       checkHost(hardware);
     }
     if (kernel == null || initrd == null || command.isPresent()) {
-      KernelPackage debian = packages.kernel(debianName);
+      KernelPackage debian = packages.kernel(given.debianName);
       if (kernel == null) {
-        kernel = entry.prepare(KernelImage.read(debian.vmlinuz()));
+        kernel = given.entry.prepare(KernelImage.read(debian.vmlinuz()));
       }
       if (initrd == null || command.isPresent()) {
         Initrd own = Initrd.read(GuestInitramfs.build(packages, debian, initrd == null));
@@ -143,7 +123,7 @@ final class LinuxCommand {
         initrd = initrd.join(Initrd.of("--command", MemorySegment.ofArray(archive)));
       }
     }
-    BootPlan plan = plan(hardware, kernel, entry, initrd, cmdline);
+    BootPlan plan = given.plan(kernel, initrd);
 
     if (lab) {
       return LabRun.ofThisProcess(options.verbose())
@@ -151,7 +131,8 @@ final class LinuxCommand {
           .run();
     }
     timeline.mark(BootTimeline.Mark.INPUTS);
-    LinuxVmm.Machine machine = new LinuxVmm.Machine(hardware, plan, devices, reboot, timing);
+    LinuxVmm.Machine machine =
+        new LinuxVmm.Machine(hardware, plan, devices, given.reboot, given.timing);
     LinuxVmm vmm = new LinuxVmm(machine, timeline, options.verbose(), err);
     return command.isPresent() ? vmm.runCommand() : vmm.runConsole();
   }
@@ -208,20 +189,72 @@ final class LinuxCommand {
     }
   }
 
-  private static BootPlan plan(
+  /**
+   * What the user gave, read and checked as far as can be without the rest.
+   *
+   * @param hardware what the guest runs on
+   * @param entry how the kernel is entered
+   * @param kvm whose KVM
+   * @param command the command to run, if not a console
+   * @param timing whether times are printed
+   * @param reboot whether a reset boots the guest again
+   * @param cmdline the kernel's command line
+   * @param debianName the kernel of Debian's, to boot or to take drivers from
+   * @param kernel the user's kernel; null for Debian's
+   * @param initrd the user's initramfs; null for ours
+   */
+  record Given(
       Hardware hardware,
-      KernelImage kernel,
       Entry entry,
-      @Nullable Initrd initrd,
-      CommandLine cmdline)
-      throws LoaderException {
-    BootPlan.Builder plan =
-        BootPlan.builder(kernel).ram(X86Layout.splitRam(hardware.memory())).commandLine(cmdline);
-    entry.protocol().ifPresent(plan::entry);
-    if (initrd != null) {
-      plan.initrd(initrd);
+      KvmChoice kvm,
+      Optional<String> command,
+      Timing timing,
+      boolean reboot,
+      CommandLine cmdline,
+      String debianName,
+      @Nullable KernelImage kernel,
+      @Nullable Initrd initrd) {
+    static Given of(Options options) throws IOException {
+      final Hardware hardware = Hardware.of(options);
+      final Entry entry = Entry.of(options);
+      final KvmChoice kvm = options.kvm();
+      final Optional<String> command = options.get("--command");
+      if (command.isPresent() && command.get().isBlank()) {
+        throw new UsageException("--command: is empty");
+      }
+      final Timing timing = Timing.parse(options.get("--timing"));
+      // Without ACPI a reset is how a guest ends.
+      final boolean reboot = command.isEmpty() && hardware.acpi() && !options.has("--no-reboot");
+      CommandLine cmdline = LinuxCommand.cmdline(options, hardware, reboot, timing);
+      Optional<String> kernelGiven = options.get("--kernel");
+      final String debianName = LinuxCommand.debianName(kernelGiven);
+      Optional<String> kernelFile = kernelGiven.filter(name -> !name.startsWith(DEBIAN));
+      Optional<String> initrdFile = options.get("--initrd");
+      KernelImage kernel =
+          kernelFile.isPresent() ? entry.prepare(KernelImage.read(path(kernelFile.get()))) : null;
+      Initrd initrd = initrdFile.isPresent() ? Initrd.read(path(initrdFile.get())) : null;
+      Given given =
+          new Given(
+              hardware, entry, kvm, command, timing, reboot, cmdline, debianName, kernel, initrd);
+      if (kernel != null) {
+        // Most of what can be wrong shows without our own initramfs.
+        var _ = given.plan(kernel, initrd);
+      } else {
+        cmdline.checkLength(DEBIAN_COMMAND_LINE);
+      }
+      return given;
     }
-    return plan.build();
+
+    /** Plans the boot of a kernel with, if it is not null, an initramfs. */
+    BootPlan plan(KernelImage image, @Nullable Initrd archive) throws LoaderException {
+      BootPlan.Builder plan =
+          BootPlan.builder(image).ram(X86Layout.splitRam(hardware.memory())).commandLine(cmdline);
+      entry.protocol().ifPresent(plan::entry);
+      if (archive != null) {
+        plan.initrd(archive);
+      }
+      return plan.build();
+    }
   }
 
   /**
@@ -230,7 +263,7 @@ final class LinuxCommand {
    * @param protocol the boot protocol; the kernel's first if empty
    * @param decompress whether a bzImage is decompressed on the host
    */
-  private record Entry(Optional<BootEntry> protocol, boolean decompress) {
+  record Entry(Optional<BootEntry> protocol, boolean decompress) {
     static Entry of(Options options) throws UsageException {
       Optional<String> given = options.get("--entry");
       boolean decompress = options.has("--decompress");

@@ -242,7 +242,7 @@ final class LinuxVmm {
     return power;
   }
 
-  private static ProcessSignals signals() throws SystemCallException {
+  static ProcessSignals signals() throws SystemCallException {
     return ProcessSignals.open(
         ProcessSignals.Kind.INT, ProcessSignals.Kind.TERM, ProcessSignals.Kind.HUP);
   }

@@ -5,6 +5,7 @@ import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.util.Arrays;
 import org.javavmm.kvm.KvmException;
 import org.javavmm.lab.LabException;
 import org.javavmm.loader.LoaderException;
@@ -57,7 +58,8 @@ public final class Main {
           return options.helpPrinted(out) ? 0 : run(command, options, out, err);
         }
         case "warm-up" -> {
-          return WarmUp.run(err);
+          verbose = Arrays.asList(args).contains("--verbose");
+          return WarmUp.run(verbose, err);
         }
         case "-h", "--help", "help" -> out.print(USAGE);
         case "" -> {

@@ -5,122 +5,63 @@ import java.io.PrintStream;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
-import picocli.CommandLine;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Model.OptionSpec;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.ParseResult;
 
-/**
- * A parsed command line. The commands describe their options as data and not by annotations:
- * reflection would cost a short monitor's start-up dearly.
- */
+/** A parsed command line. */
 final class Options {
-  private final @Nullable ParseResult result;
+  private final Syntax syntax;
+  private final Syntax.Line line;
 
-  private Options(@Nullable ParseResult result) {
-    this.result = result;
+  private Options(Syntax syntax, Syntax.Line line) {
+    this.syntax = syntax;
+    this.line = line;
   }
 
   /** A command with the options that every monitor has. */
-  static CommandSpec command(String name, String description) {
-    CommandSpec spec =
-        CommandSpec.create()
-            .name("vmm " + name)
-            .addOption(
-                OptionSpec.builder("-h", "--help")
-                    .usageHelp(true)
-                    .type(boolean.class)
-                    .description("print this help")
-                    .build())
-            .addOption(
-                OptionSpec.builder("--verbose")
-                    .type(boolean.class)
-                    .description("print stack traces and what the monitor does")
-                    .build());
-    spec.usageMessage().description(description);
-    return spec;
+  static Syntax command(String name, String description) {
+    return new Syntax(name, description)
+        .add(flag(Syntax.HELP, "print this help"))
+        .add(flag("--verbose", "print stack traces and what the monitor does"));
   }
 
   /** The option of every monitor that says whose KVM it uses. */
-  static OptionSpec kvmOption() {
-    return OptionSpec.builder("--kvm")
-        .type(String.class)
-        .paramLabel("auto|host|lab")
-        .description(
-            "use the host's /dev/kvm, or the lab's (a machine with a real KVM inside QEMU);"
-                + " auto, the default, takes the host's if it suffices")
-        .build();
+  static Syntax.Option kvmOption() {
+    return value(
+        "--kvm",
+        "auto|host|lab",
+        "use the host's /dev/kvm, or the lab's (a machine with a real KVM inside QEMU);"
+            + " auto, the default, takes the host's if it suffices");
   }
 
   /** An option with a value. */
-  static OptionSpec value(String name, String label, String description) {
-    return OptionSpec.builder(name)
-        .type(String.class)
-        .paramLabel(label)
-        .description(description)
-        .build();
+  static Syntax.Option value(String name, String label, String description) {
+    return new Syntax.Option(name, label, () -> description);
   }
 
   /** An option without a value. */
-  static OptionSpec flag(String name, String description) {
-    return OptionSpec.builder(name).type(boolean.class).description(description).build();
+  static Syntax.Option flag(String name, String description) {
+    return new Syntax.Option(name, null, () -> description);
   }
 
-  /**
-   * Parses what follows the command. Where nothing does, picocli is not even loaded: its classes
-   * are of a version that the start-up archive cannot hold, and cost more than a small monitor's
-   * run.
-   */
-  static Options parse(String[] args) throws UsageException {
-    if (args.length == 1) {
-      return new Options(null);
-    }
-    try {
-      CommandSpec spec = spec(args[0]);
-      CommandLine commandLine = new CommandLine(spec);
-      commandLine.setOverwrittenOptionsAllowed(false);
-      // An argument is what it is: @data is not the name of a file of arguments.
-      commandLine.setExpandAtFiles(false);
-      // Else -hle, a value of --cpu-features, would be taken for -h and more.
-      spec.parser().allowOptionsAsOptionParameters(true);
-      List<String> rest = Arrays.asList(args).subList(1, args.length);
-      checkValues(spec, rest);
-      return new Options(commandLine.parseArgs(rest.toArray(String[]::new)));
-    } catch (ParameterException e) {
-      throw new UsageException(String.valueOf(e.getMessage()), e);
-    }
+  /** Parses a command and what follows it. */
+  static Options parse(String... args) throws UsageException {
+    Syntax syntax = syntax(args[0]);
+    return new Options(syntax, syntax.read(Arrays.asList(args).subList(1, args.length)));
   }
 
-  /** Refuses an option in the place of another's value. */
-  private static void checkValues(CommandSpec spec, List<String> args) throws UsageException {
-    for (int i = 0; i + 1 < args.size() && !args.get(i).equals("--"); i++) {
-      OptionSpec option = spec.optionsMap().get(args.get(i));
-      String next = args.get(i + 1);
-      if (option != null && option.type() == String.class) {
-        if (spec.optionsMap().containsKey(next.split("=", 2)[0])) {
-          throw new UsageException(args.get(i) + ": its value is missing; " + next + " follows");
-        }
-        i++;
-      }
-    }
-  }
-
-  private static CommandSpec spec(String command) {
+  static Syntax syntax(String command) {
     return switch (command) {
-      case "hello" -> HelloCommand.spec();
-      case "linux" -> LinuxCommand.spec();
-      case "inspect" -> InspectCommand.spec();
-      case "lab" -> LabCommand.spec();
+      case "hello" -> HelloCommand.syntax();
+      case "linux" -> LinuxCommand.syntax();
+      case "inspect" -> InspectCommand.syntax();
+      case "lab" -> LabCommand.syntax();
       default -> throw new IllegalArgumentException("no command " + command);
     };
   }
 
   /** Prints the help if it was asked for. */
   boolean helpPrinted(PrintStream out) {
-    if (result != null && result.isUsageHelpRequested()) {
-      result.commandSpec().commandLine().usage(out);
+    if (has(Syntax.HELP)) {
+      out.print(syntax.help());
       return true;
     }
     return false;
@@ -132,20 +73,16 @@ final class Options {
 
   /** Whether an option is given. */
   boolean has(String option) {
-    return result != null && result.hasMatchedOption(option);
+    return line.values().containsKey(option);
   }
 
   Optional<String> get(String option) {
-    return result == null
-        ? Optional.empty()
-        : Optional.ofNullable(result.<@Nullable String>matchedOptionValue(option, null));
+    return Optional.ofNullable(line.values().get(option));
   }
 
   /** The arguments that are not options. */
   List<String> rest() {
-    return result != null && result.hasMatchedPositional(0)
-        ? result.<List<String>>matchedPositionalValue(0, List.of())
-        : List.of();
+    return line.rest();
   }
 
   KvmChoice kvm() throws UsageException {

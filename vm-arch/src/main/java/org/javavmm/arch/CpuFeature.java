@@ -257,4 +257,22 @@ public record CpuFeature(
         + bit
         + ")";
   }
+
+  // By hand, for what the JVM makes for a record is made anew at each start and costs milliseconds.
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof CpuFeature that
+        && function == that.function
+        && index == that.index
+        && register == that.register
+        && bit == that.bit
+        && name.equals(that.name)
+        && aliases.equals(that.aliases);
+  }
+
+  @Override
+  public int hashCode() {
+    return name.hashCode();
+  }
 }

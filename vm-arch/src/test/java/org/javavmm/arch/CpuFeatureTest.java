@@ -3,6 +3,7 @@ package org.javavmm.arch;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -37,6 +38,25 @@ class CpuFeatureTest {
     places.put("sse4.2", "sse4_2 (leaf 0x1/0 ecx bit 20)");
     places.put("kvm_pv_eoi", "kvm_pv_eoi (leaf 0x40000001/0 eax bit 6)");
     places.forEach((name, place) -> assertEquals(place, CpuFeature.of(name).toString()));
+  }
+
+  /** As a record's own: equal if all components are. */
+  @Test
+  void equality() {
+    CpuFeature f = new CpuFeature("a", List.of("b"), 1, 2, CpuidRegister.EAX, 3);
+    CpuFeature same = new CpuFeature("a", List.of("b"), 1, 2, CpuidRegister.EAX, 3);
+    assertEquals(f, same);
+    assertEquals(f.hashCode(), same.hashCode());
+    for (CpuFeature other :
+        List.of(
+            new CpuFeature("x", List.of("b"), 1, 2, CpuidRegister.EAX, 3),
+            new CpuFeature("a", List.of(), 1, 2, CpuidRegister.EAX, 3),
+            new CpuFeature("a", List.of("b"), 0, 2, CpuidRegister.EAX, 3),
+            new CpuFeature("a", List.of("b"), 1, 0, CpuidRegister.EAX, 3),
+            new CpuFeature("a", List.of("b"), 1, 2, CpuidRegister.EBX, 3),
+            new CpuFeature("a", List.of("b"), 1, 2, CpuidRegister.EAX, 0))) {
+      assertNotEquals(f, other);
+    }
   }
 
   @Test
