@@ -48,7 +48,8 @@ final class LinuxCommand {
                 Options.value(
                     "--kernel",
                     "FILE|debian:NAME",
-                    "a bzImage, or an ELF vmlinux; or a kernel of Debian's: "
+                    "a bzImage, an x86 ELF kernel (a vmlinux, PVH) or a Multiboot kernel; or a kernel of"
+                        + " Debian's: "
                         + String.join(", ", DebianPackages.kernels())))
             .addOption(Options.value("--initrd", "FILE", "an initramfs, used as it is"))
             .addOption(
