@@ -238,7 +238,7 @@ public final class GuestRegion {
     long start = offset & -pageSize();
     Mapping memory = Objects.requireNonNull(mapping);
     try {
-      // Looking costs a tenth of faulting in what is there. Of a file it would tell of the page
+      // Looking costs a fifth of faulting in what is there. Of a file it would tell of the page
       // cache, not of the mapping.
       if (spec().backing() == RegionSpec.Backing.ANONYMOUS
           && length <= LOOK_LIMIT
