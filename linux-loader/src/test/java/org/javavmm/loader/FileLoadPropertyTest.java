@@ -210,6 +210,10 @@ class FileLoadPropertyTest {
             .slice(offset, size)
             .toMemory(Arena.ofAuto())
             .mismatch(slice.toMemory(Arena.ofAuto())));
+    int half = size / 2;
+    assertEquals(
+        inMemory.slice(offset, size).slice(half, size - half).copy(0, size - half),
+        slice.slice(half, size - half).copy(0, size - half));
     for (ImageBytes one : List.of(inFile, inMemory)) {
       assertThrows(
           IndexOutOfBoundsException.class, () -> one.slice(offset, bytes.length - offset + 1L));
