@@ -3,7 +3,6 @@ package org.javavmm.examples;
 
 import java.io.IOException;
 import java.io.PrintStream;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -71,14 +70,9 @@ final class InspectCommand {
     if (Files.exists(target)) {
       throw exists(target);
     }
-    try (Arena arena = Arena.ofConfined();
-        FileChannel in = FileChannel.open(file, StandardOpenOption.READ)) {
-      MemorySegment image = in.map(FileChannel.MapMode.READ_ONLY, 0, in.size(), arena);
-      MemorySegment kernel =
-          KernelInspector.extract(file.toString(), image, KernelInspector.DEFAULT_UNPACK_LIMIT);
-      write(kernel, target);
-      return new Document().put("file", target.toString()).size("size", kernel.byteSize());
-    }
+    MemorySegment kernel = KernelInspector.extract(file, KernelInspector.DEFAULT_UNPACK_LIMIT);
+    write(kernel, target);
+    return new Document().put("file", target.toString()).size("size", kernel.byteSize());
   }
 
   /** Never replaces a file, nor leaves half of one. */

@@ -47,7 +47,8 @@ final class LinuxCommand {
                 Options.value(
                     "--kernel",
                     "FILE|debian:NAME",
-                    "a bzImage, or an ELF vmlinux; or a kernel of Debian's: "
+                    "a bzImage, an x86 ELF kernel (a vmlinux, PVH) or a Multiboot kernel; or a kernel of"
+                        + " Debian's: "
                         + String.join(", ", DebianPackages.kernels())))
             .add(Options.value("--initrd", "FILE", "an initramfs, used as it is"))
             .add(

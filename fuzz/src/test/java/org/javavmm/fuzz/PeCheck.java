@@ -131,7 +131,7 @@ final class PeCheck {
                   section.fileOffset())
               .equals(row),
           section + ", expected " + row);
-      byte[] contents = pe.contents(section).toArray(ValueLayout.JAVA_BYTE);
+      byte[] contents = contents(pe, section);
       int start = (int) row.file();
       int end = (int) (row.file() + Math.min(row.fileSize(), row.memorySize()));
       require(Arrays.equals(contents, Arrays.copyOfRange(file, start, end)), "contents");
@@ -139,6 +139,14 @@ final class PeCheck {
     }
     checkUnified(pe);
     return true;
+  }
+
+  private static byte[] contents(PeImage pe, PeImage.Section section) {
+    try {
+      return pe.contents(section).toArray(ValueLayout.JAVA_BYTE);
+    } catch (LoaderException e) {
+      throw new AssertionError("what lies in memory was cut short", e);
+    }
   }
 
   private static void checkUnified(PeImage pe) {

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Where everything of a boot goes, made before any memory is mapped. A plan that could be built
  * fits: writing it cannot fail for a reason that lies in the kernel, the initrd or the command
- * line. Immutable and thread-safe.
+ * line, unless a file is changed meanwhile. Immutable and thread-safe.
  *
  * <p>The kernel is entered by one of its {@linkplain BootEntry entries}: the one it prefers, or the
  * one that is asked for. It lies at the address it prefers or, if that is taken and the kernel is
@@ -552,34 +552,35 @@ public final class BootPlan {
   }
 
   /**
-   * Writes kernel, initrd, modules, command line and boot information into guest memory. Nothing is
-   * written unless all of it can be. No vCPU may run meanwhile.
+   * Writes kernel, initrd, modules, command line and boot information into guest memory, in this
+   * order. Nothing is written unless all of it can be: that the files still have all of their bytes
+   * is looked at before. Should one be cut short while it is read, what comes before it and a part
+   * of it are written, but neither command line nor boot information: then the memory is to be
+   * given up, or the plan written again. No vCPU may run meanwhile.
    *
    * @param memory memory that has at least what the plan was made for
    * @param rsdpAddress the address of the ACPI RSDP, or 0 if there is none; Multiboot cannot pass
    *     it on, its kernels look for it from 0xe0000 on
    * @throws IllegalArgumentException if a range of the plan is not in memory
    * @throws IllegalStateException if the memory, or the arena of kernel or initrd, is closed
-   * @throws LoaderException if a mapped file was cut short meanwhile; part of it may be written
+   * @throws LoaderException {@code FILE} if a file was cut short since it was opened, or cannot be
+   *     read
    */
   public void writeTo(GuestMemory memory, long rsdpAddress) throws LoaderException {
-    for (MemoryRange range : ranges()) {
-      if (!memory.contains(range.gpa(), range.size())) {
-        throw new IllegalArgumentException(
-            "planned range " + range + " is not in the " + memory + ": not the memory planned for");
-      }
-    }
-    checkAlive(memory.regions().getFirst().segment().scope().isAlive(), "guest memory");
-    checkAlive(kernel.image().scope().isAlive(), kernel.name());
+    PlanCheck.fits(memory, ranges());
+    PlanCheck.alive(kernel.image().isAlive(), kernel.name());
     for (int i = 0; i < modules.size(); i++) {
       boolean isInitrd = i == 0 && initrdRange != null;
       Initrd contents = modules.get(i).module().contents();
-      checkAlive(contents.isAlive(), isInitrd ? "initrd" : "module " + contents.name());
+      PlanCheck.alive(contents.isAlive(), isInitrd ? "initrd" : "module " + contents.name());
     }
-    copyFile(kernel.name(), () -> kernel.writeTo(memory, placement));
+    kernel.image().checkComplete();
     for (BootInfo.Placed placed : modules) {
-      Initrd contents = placed.module().contents();
-      copyFile(contents.name(), () -> contents.writeTo(memory, placed.range().gpa()));
+      placed.module().contents().checkComplete();
+    }
+    kernel.writeTo(memory, placement);
+    for (BootInfo.Placed placed : modules) {
+      placed.module().contents().writeTo(memory, placed.range().gpa());
     }
     byte[] line = commandLine.bytes();
     memory.write(commandLineRange.gpa(), line);
@@ -589,27 +590,6 @@ public final class BootPlan {
     }
     memory.write(
         bootInfo(), entry.isLinux() ? zeroPageBytes(rsdpAddress) : info(bootInfo(), rsdpAddress));
-  }
-
-  private static void checkAlive(boolean alive, String what) {
-    if (!alive) {
-      throw new IllegalStateException(what + " is closed");
-    }
-  }
-
-  /** Copies from a mapped file; where the file has become shorter, the host raises SIGBUS. */
-  private static void copyFile(String name, Runnable copy) throws LoaderException {
-    try {
-      copy.run();
-    } catch (InternalError e) {
-      throw becameShorter(name, e);
-    }
-  }
-
-  /** {@return the error for a mapped file that is shorter than its mapping} */
-  static LoaderException becameShorter(String name, InternalError cause) {
-    return LoaderException.of(
-        Reason.FILE, name, "file", "shorter than when it was opened", "must not change", cause);
   }
 
   private byte[] zeroPageBytes(long rsdpAddress) {

@@ -40,10 +40,10 @@ public final class BzImage extends KernelImage {
   private final ByteBuffer head;
 
   private final int headerEnd;
-  private final MemorySegment kernel;
+  private final ImageBytes kernel;
   private final String release;
 
-  private BzImage(String name, MemorySegment image, ByteBuffer head) throws LoaderException {
+  private BzImage(String name, ImageBytes image, ByteBuffer head) throws LoaderException {
     super(name, image);
     this.head = head;
     checkVersion();
@@ -55,7 +55,7 @@ public final class BzImage extends KernelImage {
     this.release = findRelease();
   }
 
-  static BzImage parse(String name, MemorySegment image, ByteBuffer head) throws LoaderException {
+  static BzImage parse(String name, ImageBytes image, ByteBuffer head) throws LoaderException {
     return new BzImage(name, image, head);
   }
 
@@ -110,7 +110,7 @@ public final class BzImage extends KernelImage {
     return end;
   }
 
-  private MemorySegment checkedKernel() throws LoaderException {
+  private ImageBytes checkedKernel() throws LoaderException {
     long offset = (setupSectors() + 1L) * SECTOR;
     if (offset > fileSize()) {
       throw error(
@@ -141,7 +141,7 @@ public final class BzImage extends KernelImage {
           size + " bytes",
           "must be at most " + (fileSize() - offset) + ", what the file has after setup");
     }
-    return image().asSlice(offset, size);
+    return image().slice(offset, size);
   }
 
   private void checkPayload() throws LoaderException {
@@ -149,12 +149,12 @@ public final class BzImage extends KernelImage {
       return;
     }
     long end = payloadOffset() + payloadLength();
-    if (end > kernel.byteSize()) {
+    if (end > kernel.size()) {
       throw error(
           Reason.HEADER,
           "payload_offset + payload_length",
           end,
-          "must be at most " + hex(kernel.byteSize()) + ", the protected-mode part's size");
+          "must be at most " + hex(kernel.size()) + ", the protected-mode part's size");
     }
   }
 
@@ -165,23 +165,23 @@ public final class BzImage extends KernelImage {
   }
 
   private void checkInitSize() throws LoaderException {
-    if (protocolVersion() >= 0x20a && initSize() < kernel.byteSize()) {
+    if (protocolVersion() >= 0x20a && initSize() < kernel.size()) {
       throw error(
           Reason.HEADER,
           "init_size",
           initSize(),
-          "must be at least " + hex(kernel.byteSize()) + ", the protected-mode part's size");
+          "must be at least " + hex(kernel.size()) + ", the protected-mode part's size");
     }
   }
 
   /** For information only, so a value that makes no sense is no error. */
-  private String findRelease() {
+  private String findRelease() throws LoaderException {
     long offset = head.getShort(BootParamsLayout.KERNEL_VERSION) & 0xffff;
     if (offset == 0 || offset >= (long) setupSectors() * SECTOR) {
       return "";
     }
     long start = offset + SECTOR;
-    ByteBuffer text = copy(image(), start, Math.min(RELEASE_LIMIT, fileSize() - start));
+    ByteBuffer text = image().copy(start, Math.min(RELEASE_LIMIT, fileSize() - start));
     StringBuilder found = new StringBuilder();
     // Up to the first blank: what follows is the builder and the date.
     while (text.hasRemaining()) {
@@ -212,7 +212,7 @@ public final class BzImage extends KernelImage {
 
   /** {@return the size of the protected-mode part in bytes, 16 times the header's syssize} */
   public long kernelSize() {
-    return kernel.byteSize();
+    return kernel.size();
   }
 
   /** {@return the header's loadflags} */
@@ -246,7 +246,7 @@ public final class BzImage extends KernelImage {
    */
   public long initSize() {
     return protocolVersion() < 0x20a
-        ? kernel.byteSize()
+        ? kernel.size()
         : Integer.toUnsignedLong(head.getInt(BootParamsLayout.INIT_SIZE));
   }
 
@@ -267,13 +267,14 @@ public final class BzImage extends KernelImage {
   /**
    * Decompresses the payload: the {@code vmlinux} that the kernel would unpack itself. What is
    * allocated grows with what is really unpacked, up to init_size, and to 256 MiB before protocol
-   * 2.10.
+   * 2.10; the payload of a file is copied while this takes.
    *
    * @param arena how long the decompressed kernel lives
    * @return the kernel, without symbols and with all its entries; usable until the arena is closed
    * @throws LoaderException if the protocol is older than 2.08 and has no payload; if the payload's
    *     format is not known or no codec is there for it; if it is damaged, ends early, or has
-   *     another size than it says; or if what comes out is not an ELF file that can be loaded
+   *     another size than it says; if the file was cut short; or if what comes out is not an ELF
+   *     file that can be loaded
    * @throws IllegalStateException if the arena, or the one of this image, is closed
    */
   public ElfKernel decompressPayload(Arena arena) throws LoaderException {
@@ -284,9 +285,9 @@ public final class BzImage extends KernelImage {
           payloadLength(),
           "must be at least 0x4, which is the size of the size at its end (protocol 2.08)");
     }
-    MemorySegment payload = kernel.asSlice(payloadOffset(), payloadLength());
+    ImageBytes payload = kernel.slice(payloadOffset(), payloadLength());
     CompressionFormat format =
-        CompressionFormat.detect(payload)
+        PackedImage.format(payload)
             .orElseThrow(() ->
                 error(
                     Reason.PAYLOAD,
@@ -296,8 +297,11 @@ public final class BzImage extends KernelImage {
     long size = checkedUncompressedSize(payload);
     // Of gzip the size is a part, to all others the kernel's build appends it.
     long tail = format == CompressionFormat.GZIP ? 0 : Integer.BYTES;
-    MemorySegment compressed = payload.asSlice(0, payload.byteSize() - tail);
-    MemorySegment output = decompress(format, compressed, size, arena);
+    MemorySegment output;
+    try (Arena copy = Arena.ofConfined()) {
+      MemorySegment compressed = payload.slice(0, payload.size() - tail).toMemory(copy);
+      output = decompress(format, compressed, size, arena);
+    }
     // Tables of relocations may stand behind the ELF file: nothing refers to them.
     return parsePayload(output);
   }
@@ -325,7 +329,7 @@ public final class BzImage extends KernelImage {
           e.limit(),
           e);
     } catch (InternalError e) { // SIGBUS: the mapped file is shorter now
-      throw BootPlan.becameShorter(name(), e);
+      throw ImageBytes.becameShorter(name(), e);
     }
     if (output.byteSize() != size) {
       throw error(
@@ -337,8 +341,8 @@ public final class BzImage extends KernelImage {
     return output;
   }
 
-  private long checkedUncompressedSize(MemorySegment payload) throws LoaderException {
-    long size = copy(payload, payload.byteSize() - Integer.BYTES, Integer.BYTES).getInt();
+  private long checkedUncompressedSize(ImageBytes payload) throws LoaderException {
+    long size = payload.copy(payload.size() - Integer.BYTES, Integer.BYTES).getInt();
     size &= 0xffff_ffffL;
     long limit = protocolVersion() >= 0x20a ? initSize() : PAYLOAD_MAX;
     if (size == 0 || size > limit) {
@@ -348,13 +352,21 @@ public final class BzImage extends KernelImage {
           size,
           "must be from 0x1 to " + hex(limit) + (protocolVersion() >= 0x20a ? ", init_size" : ""));
     }
+    long most = PackedImage.compressedLimit(limit);
+    if (payload.size() > most) {
+      throw error(
+          Reason.PAYLOAD,
+          "payload_length",
+          payload.size(),
+          "must be at most " + hex(most) + " for what unpacks to at most " + hex(limit) + " bytes");
+    }
     return size;
   }
 
   private ElfKernel parsePayload(MemorySegment output) throws LoaderException {
     String called = name() + " (payload)";
-    MemorySegment elf = output.asReadOnly();
-    ByteBuffer start = copy(elf, 0, Math.min(MultibootHeader.SEARCH_SIZE, elf.byteSize()));
+    ImageBytes elf = ImageBytes.of(called, output);
+    ByteBuffer start = elf.copy(0, Math.min(MultibootHeader.SEARCH_SIZE, elf.size()));
     Magic magic = Magic.of(start);
     if (magic != Magic.ELF) {
       throw LoaderException.of(
@@ -459,9 +471,9 @@ public final class BzImage extends KernelImage {
   }
 
   @Override
-  void writeTo(GuestMemory memory, KernelPlacement placement) {
-    memory.prefault(placement.load(), kernel.byteSize());
-    memory.write(placement.load(), kernel);
+  void writeTo(GuestMemory memory, KernelPlacement placement) throws LoaderException {
+    memory.prefault(placement.load(), kernel.size());
+    kernel.writeTo(memory, placement.load());
   }
 
   @Override

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.javavmm.loader;
 
-import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -9,13 +8,16 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 
-/** Reads an ELF file of any class, byte order and machine as far as it goes, and never fails. */
+/**
+ * Reads an ELF file of any class, byte order and machine as far as it goes, and never fails because
+ * of what it says.
+ */
 final class ElfInspection {
   private static final int NOTE_BYTES_LIMIT = 64 << 10;
   private static final int NAME_LIMIT = 64;
   private static final int DESCRIPTION_LIMIT = 32;
 
-  private final MemorySegment image;
+  private final ImageBytes image;
   private final boolean wide;
   private final ByteOrder order;
   private final ByteBuffer header;
@@ -23,15 +25,19 @@ final class ElfInspection {
   private final List<ImageReport.Note> notes = new ArrayList<>();
   private final List<ImageReport.Entry> entries = new ArrayList<>();
 
-  private ElfInspection(MemorySegment image, ByteBuffer head) {
+  private ElfInspection(ImageBytes image, ByteBuffer head) {
     this.image = image;
     this.wide = head.get(ElfLayout.EI_CLASS) == ElfLayout.ELFCLASS64;
     this.order = head.get(ElfLayout.EI_DATA) == 2 ? ByteOrder.BIG_ENDIAN : ByteOrder.LITTLE_ENDIAN;
     this.header = head.duplicate().order(order);
   }
 
-  /** {@return what could be read, if there is at least a header} */
-  static Optional<ElfInspection> of(MemorySegment image, ByteBuffer head) {
+  /**
+   * {@return what could be read, if there is at least a header}
+   *
+   * @throws LoaderException {@code FILE} if the file was cut short
+   */
+  static Optional<ElfInspection> of(ImageBytes image, ByteBuffer head) throws LoaderException {
     if (head.capacity() < ElfLayout.EHDR32_SIZE) {
       return Optional.empty();
     }
@@ -55,15 +61,15 @@ final class ElfInspection {
     return wide ? buffer.getLong(offset) : Integer.toUnsignedLong(buffer.getInt(offset));
   }
 
-  private ByteBuffer part(long offset, long size) {
-    return KernelImage.copy(image, offset, size).order(order);
+  private ByteBuffer part(long offset, long size) throws LoaderException {
+    return image.copy(offset, size).order(order);
   }
 
   private boolean inFile(long offset, long size) {
-    return offset >= 0 && offset <= image.byteSize() && size <= image.byteSize() - offset;
+    return offset >= 0 && offset <= image.size() && size <= image.size() - offset;
   }
 
-  private void readSegments() {
+  private void readSegments() throws LoaderException {
     long at = word(header, wide ? ElfLayout.E_PHOFF : ElfLayout.E_PHOFF_32);
     int size = header.getShort(wide ? ElfLayout.E_PHENTSIZE : ElfLayout.E_PHENTSIZE_32) & 0xffff;
     if (size < (wide ? ElfLayout.PHDR_SIZE : ElfLayout.PHDR32_SIZE)) {
@@ -103,13 +109,12 @@ final class ElfInspection {
         Integer.toUnsignedLong(segment.getInt(ElfLayout.P_ALIGN_32)));
   }
 
-  private void readNotes(ImageReport.Segment segment) {
+  private void readNotes(ImageReport.Segment segment) throws LoaderException {
     if (!inFile(segment.offset(), 0) || segment.fileSize() < 0) {
       return;
     }
     long size =
-        Math.min(
-            NOTE_BYTES_LIMIT, Math.min(segment.fileSize(), image.byteSize() - segment.offset()));
+        Math.min(NOTE_BYTES_LIMIT, Math.min(segment.fileSize(), image.size() - segment.offset()));
     ByteBuffer bytes = part(segment.offset(), size);
     // Padded to 8 bytes in segments that are aligned so, as binutils write them for GNU properties.
     int padding = segment.alignment() == 8 ? 8 : 4;

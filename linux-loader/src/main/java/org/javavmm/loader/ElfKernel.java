@@ -3,7 +3,6 @@ package org.javavmm.loader;
 
 import static org.javavmm.loader.MemoryRange.hex;
 
-import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -55,7 +54,7 @@ public final class ElfKernel extends KernelImage {
   private final List<BootEntry> entries;
 
   private ElfKernel(
-      String name, MemorySegment image, ByteBuffer head, Optional<MultibootHeader> multiboot)
+      String name, ImageBytes image, ByteBuffer head, Optional<MultibootHeader> multiboot)
       throws LoaderException {
     super(name, image);
     this.wide = checkIdentity(head);
@@ -74,7 +73,7 @@ public final class ElfKernel extends KernelImage {
   }
 
   static ElfKernel parse(
-      String name, MemorySegment image, ByteBuffer head, Optional<MultibootHeader> multiboot)
+      String name, ImageBytes image, ByteBuffer head, Optional<MultibootHeader> multiboot)
       throws LoaderException {
     return new ElfKernel(name, image, head, multiboot);
   }
@@ -166,7 +165,7 @@ public final class ElfKernel extends KernelImage {
               + fileSize()
               + " bytes");
     }
-    ByteBuffer table = copy(image(), offset, size);
+    ByteBuffer table = image().copy(offset, size);
     List<Header> headers = new ArrayList<>(count);
     for (int i = 0; i < count; i++) {
       ByteBuffer header = table.slice(i * entrySize, entrySize).order(table.order());
@@ -277,7 +276,7 @@ public final class ElfKernel extends KernelImage {
     return false;
   }
 
-  private PvhNote findPvhNote(List<Header> headers) {
+  private PvhNote findPvhNote(List<Header> headers) throws LoaderException {
     PvhNote.Search search = new PvhNote.Search(this, image());
     for (Header header : headers) {
       if (header.type() == ElfLayout.PT_NOTE) {
@@ -394,11 +393,11 @@ public final class ElfKernel extends KernelImage {
   }
 
   @Override
-  void writeTo(GuestMemory guest, KernelPlacement placement) {
+  void writeTo(GuestMemory guest, KernelPlacement placement) throws LoaderException {
     for (Segment segment : segments) {
       long gpa = segment.memory().gpa();
       guest.prefault(gpa, segment.memory().size());
-      guest.write(gpa, image().asSlice(segment.offset(), segment.fileSize()));
+      image().slice(segment.offset(), segment.fileSize()).writeTo(guest, gpa);
       guest.fill(gpa + segment.fileSize(), segment.memory().size() - segment.fileSize(), (byte) 0);
     }
   }

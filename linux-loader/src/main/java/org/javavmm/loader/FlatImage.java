@@ -16,8 +16,10 @@ import org.javavmm.loader.LoaderException.Reason;
  * Documentation/arch/riscv/boot-image-header.rst). It was read and checked; a {@link FlatPlan} says
  * where it goes.
  *
- * <p>The header was copied when it was parsed; the file is copied once, to guest memory, and must
- * not change until then. Immutable and thread-safe.
+ * <p>The header was copied when it was parsed; the rest of a file is read when the plan is written,
+ * from the page cache straight to guest memory. Until then the file stays open and must not change:
+ * whether it was cut short is noticed, whether other bytes were written to it is not. Immutable and
+ * thread-safe.
  */
 public final class FlatImage {
   /** The base of an image is a multiple of this, on both architectures. */
@@ -26,11 +28,11 @@ public final class FlatImage {
   private static final int ARM64_TEXT_ALIGNMENT = 4096;
 
   private final String name;
-  private final MemorySegment image;
+  private final ImageBytes image;
   private final ByteBuffer head;
   private final Architecture architecture;
 
-  private FlatImage(String name, MemorySegment image, ByteBuffer head, Architecture architecture) {
+  private FlatImage(String name, ImageBytes image, ByteBuffer head, Architecture architecture) {
     this.name = name;
     this.image = image;
     this.head = head;
@@ -38,15 +40,15 @@ public final class FlatImage {
   }
 
   /**
-   * Maps a kernel file and checks it. The mapping ends when the garbage collector finds that the
-   * image is no longer in use.
+   * Opens a kernel file and checks it. The image owns the descriptor, which is closed when the
+   * garbage collector finds that the image is no longer in use, nor a plan with it.
    *
    * @param file an uncompressed {@code Image}
    * @return the kernel
    * @throws LoaderException if it is not a readable regular file, or as {@link #parse}
    */
   public static FlatImage read(Path file) throws LoaderException {
-    return parse(file.toString(), ImageFile.map(file, Arena.ofAuto()));
+    return parse(file.toString(), ImageFile.open(file, Arena.ofAuto()));
   }
 
   /**
@@ -59,20 +61,24 @@ public final class FlatImage {
    *     if it is neither architecture's; {@code PROTOCOL} if riscv's {@code version} is not 0.x;
    *     {@code HEADER} if {@code image_size} is 0 on riscv, is less than the file, or above 2^48;
    *     {@code HEADER} if {@code text_offset} is not aligned (arm64: 4 KiB, riscv: 2 MiB) or too
-   *     large (arm64: from 2 MiB on, riscv: above 2^48)
+   *     large (arm64: from 2 MiB on, riscv: above 2^48); {@code FILE} at any point if the bytes are
+   *     those of a file that was cut short
    * @throws IllegalStateException if the segment is no longer alive
    */
   public static FlatImage parse(String name, MemorySegment image) throws LoaderException {
-    MemorySegment readOnly = image.asReadOnly();
-    if (image.byteSize() < FlatImageLayout.SIZE) {
+    return parse(name, ImageBytes.of(name, image));
+  }
+
+  static FlatImage parse(String name, ImageBytes image) throws LoaderException {
+    if (image.size() < FlatImageLayout.SIZE) {
       throw LoaderException.of(
           Reason.TRUNCATED,
           name,
           "file",
-          image.byteSize() + " bytes",
+          image.size() + " bytes",
           "must be at least " + FlatImageLayout.SIZE + ", the header of an Image");
     }
-    ByteBuffer head = KernelImage.copy(readOnly, 0, FlatImageLayout.SIZE);
+    ByteBuffer head = image.copy(0, FlatImageLayout.SIZE);
     Optional<Architecture> architecture = architectureOf(head);
     if (architecture.isEmpty()) {
       throw LoaderException.of(
@@ -82,7 +88,7 @@ public final class FlatImage {
           hex(Integer.toUnsignedLong(head.getInt(FlatImageLayout.MAGIC))),
           "must be 0x644d5241 (arm64) or 0x5435352 (riscv64)");
     }
-    FlatImage kernel = new FlatImage(name, readOnly, head, architecture.get());
+    FlatImage kernel = new FlatImage(name, image, head, architecture.get());
     kernel.check();
     return kernel;
   }
@@ -90,12 +96,21 @@ public final class FlatImage {
   /**
    * {@return the architecture if these bytes have the magic number of an {@code Image}}
    *
-   * @param image the file's beginning, or all of it
+   * @param image the file's beginning, or all of it; if it maps a file that was cut short, the
+   *     bytes have none
    */
   public static Optional<Architecture> detect(MemorySegment image) {
-    return image.byteSize() < FlatImageLayout.SIZE
+    try {
+      return detect(ImageBytes.of("image", image));
+    } catch (LoaderException e) {
+      return Optional.empty();
+    }
+  }
+
+  static Optional<Architecture> detect(ImageBytes image) throws LoaderException {
+    return image.size() < FlatImageLayout.SIZE
         ? Optional.empty()
-        : architectureOf(KernelImage.copy(image, 0, FlatImageLayout.SIZE));
+        : architectureOf(image.copy(0, FlatImageLayout.SIZE));
   }
 
   private static Optional<Architecture> architectureOf(ByteBuffer head) {
@@ -186,11 +201,11 @@ public final class FlatImage {
 
   /** {@return the size of the file in bytes} */
   public long fileSize() {
-    return image.byteSize();
+    return image.size();
   }
 
-  /** {@return the whole file, read-only} */
-  MemorySegment image() {
+  /** {@return the whole file} */
+  ImageBytes image() {
     return image;
   }
 

@@ -279,32 +279,32 @@ public final class FlatPlan {
   }
 
   /**
-   * Writes kernel, device tree and initrd into guest memory. Nothing is written unless all of it
-   * can be. What the kernel uses behind its file is left as it is: it clears that itself. No vCPU
-   * may run meanwhile.
+   * Writes kernel, initrd and device tree into guest memory, in this order. Nothing is written
+   * unless all of it can be: that the files still have all of their bytes is looked at before.
+   * Should one be cut short while it is read, what comes before it and a part of it are written,
+   * but no device tree: then the memory is to be given up, or the plan written again. What the
+   * kernel uses behind its file is left as it is: it clears that itself. No vCPU may run meanwhile.
    *
    * @param memory memory that has at least what the plan was made for
    * @param deviceTree a flattened device tree; what follows its {@code totalsize} is not written
    * @throws IllegalArgumentException if a range of the plan is not in memory
    * @throws IllegalStateException if the memory, or the arena of kernel or initrd, is closed
-   * @throws LoaderException if the device tree has no header or does not fit into its room, or if a
-   *     mapped file was cut short meanwhile; in the last case part of it may be written
+   * @throws LoaderException if the device tree has no header or does not fit into its room; {@code
+   *     FILE} if a file was cut short since it was opened, or cannot be read
    */
   public void writeTo(GuestMemory memory, MemorySegment deviceTree) throws LoaderException {
-    for (MemoryRange range : ranges()) {
-      if (!memory.contains(range.gpa(), range.size())) {
-        throw new IllegalArgumentException(
-            "planned range " + range + " is not in the " + memory + ": not the memory planned for");
-      }
-    }
-    checkAlive(memory.regions().getFirst().segment().scope().isAlive(), "guest memory");
-    checkAlive(kernel.image().scope().isAlive(), kernel.name());
-    checkAlive(initrd == null || initrd.isAlive(), "initrd");
+    PlanCheck.fits(memory, ranges());
+    PlanCheck.alive(kernel.image().isAlive(), kernel.name());
+    PlanCheck.alive(initrd == null || initrd.isAlive(), "initrd");
     byte[] tree = checkedDeviceTree(deviceTree);
-    memory.prefault(kernelRange.gpa(), kernel.image().byteSize());
-    copyFile(kernel.name(), () -> memory.write(kernelRange.gpa(), kernel.image()));
+    kernel.image().checkComplete();
+    if (initrd != null) {
+      initrd.checkComplete();
+    }
+    memory.prefault(kernelRange.gpa(), kernel.image().size());
+    kernel.image().writeTo(memory, kernelRange.gpa());
     if (initrd != null && initrdRange != null) {
-      copyFile(initrd.name(), () -> initrd.writeTo(memory, initrdRange.gpa()));
+      initrd.writeTo(memory, initrdRange.gpa());
     }
     memory.write(deviceTreeRange.gpa(), tree);
   }
@@ -351,25 +351,6 @@ public final class FlatPlan {
   private static LoaderException treeError(
       Reason reason, String field, String value, String limit) {
     return LoaderException.of(reason, "device tree", field, value, limit);
-  }
-
-  private static void checkAlive(boolean alive, String what) {
-    if (!alive) {
-      throw new IllegalStateException(what + " is closed");
-    }
-  }
-
-  /** Copies from a mapped file; where the file has become shorter, the host raises SIGBUS. */
-  private static void copyFile(String name, Runnable copy) throws LoaderException {
-    try {
-      copy.run();
-    } catch (InternalError e) {
-      LoaderException exception =
-          LoaderException.of(
-              Reason.FILE, name, "file", "shorter than when it was opened", "must not change");
-      exception.initCause(e);
-      throw exception;
-    }
   }
 
   @Override

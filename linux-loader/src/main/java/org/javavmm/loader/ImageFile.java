@@ -3,30 +3,54 @@ package org.javavmm.loader;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.nio.channels.FileChannel;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
+import org.javavmm.sys.Errno;
+import org.javavmm.sys.FileStatus;
+import org.javavmm.sys.OwnedFd;
+import org.javavmm.sys.SystemCallException;
 
-/** Maps a file whole, after the checks that any input file needs. */
+/** Opens a file, after the checks that any input file needs. */
 final class ImageFile {
   private ImageFile() {}
 
-  static MemorySegment map(Path file, Arena arena) throws LoaderException {
+  /**
+   * {@return the bytes of a file, which stays open as long as the arena lives}
+   *
+   * @throws LoaderException {@code FILE} if it is not a readable regular file
+   * @throws IllegalStateException if the arena is closed
+   * @throws WrongThreadException if the arena is confined to another thread
+   */
+  static ImageBytes open(Path file, Arena arena) throws LoaderException {
     checkRegular(file);
     String name = file.toString();
-    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-      long size = channel.size();
-      return size == 0
-          ? MemorySegment.NULL
-          : channel.map(FileChannel.MapMode.READ_ONLY, 0, size, arena);
-    } catch (AccessDeniedException e) {
-      throw because(name, "not readable", "must be readable by this user", e);
-    } catch (IOException e) {
-      throw because(name, "not readable (" + e.getMessage() + ")", "must be a readable file", e);
+    boolean kept = false;
+    OwnedFd fd = openFd(name);
+    try {
+      FileStatus status = FileStatus.of(fd);
+      if (status.type() != FileStatus.Type.REGULAR) {
+        throw notAFile(name, "no regular file any more");
+      }
+      ImageBytes bytes = ImageBytes.of(name, fd, fd.closeWith(arena), status.size());
+      kept = true;
+      return bytes;
+    } catch (SystemCallException e) {
+      throw unreadable(name, e);
+    } finally {
+      if (!kept) {
+        fd.close();
+      }
+    }
+  }
+
+  private static OwnedFd openFd(String name) throws LoaderException {
+    try {
+      return OwnedFd.openReadOnly(name);
+    } catch (SystemCallException e) {
+      throw e.errno() == Errno.EACCES
+          ? because(name, "not readable", "must be readable by this user", e)
+          : unreadable(name, e);
     }
   }
 
@@ -48,6 +72,12 @@ final class ImageFile {
   private static LoaderException notAFile(String name, String what) {
     return LoaderException.of(
         LoaderException.Reason.FILE, name, "file", what, "must be a regular file");
+  }
+
+  /** {@return the error for a file that the host cannot read} */
+  static LoaderException unreadable(String name, IOException cause) {
+    return because(
+        name, "not readable (" + cause.getMessage() + ")", "must be a readable file", cause);
   }
 
   private static LoaderException because(

@@ -3,56 +3,61 @@ package org.javavmm.loader;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import org.javavmm.memory.GuestMemory;
 
 /**
- * A kernel that was read and checked. Its header was copied when it was parsed; the rest of the
- * file is copied once, from the page cache to guest memory, when a {@link BootPlan} is written.
- * Until then the file must not change. Immutable and thread-safe.
+ * A kernel that was read and checked. Its headers were copied when it was parsed; the rest of a
+ * file is read when a {@link BootPlan} is written, from the page cache straight to guest memory.
+ * Until then the file stays open and must not change: whether it was cut short is noticed, whether
+ * other bytes were written to it is not. Who renames or deletes it changes nothing. Immutable and
+ * thread-safe.
  */
 public abstract sealed class KernelImage permits BzImage, ElfKernel, MultibootKernel {
   /** Enough for the setup header, an ELF header and every magic number that is looked for. */
   private static final int HEAD = MultibootHeader.SEARCH_SIZE;
 
-  private final String name;
-  private final MemorySegment image;
+  private static final String FORMATS =
+      "must be an x86 kernel: a bzImage, an ELF file or a Multiboot kernel";
 
-  KernelImage(String name, MemorySegment image) {
+  private final String name;
+  private final ImageBytes image;
+
+  KernelImage(String name, ImageBytes image) {
     this.name = name;
     this.image = image;
   }
 
   /**
-   * Maps a kernel file and checks it. The mapping ends when the garbage collector finds that the
-   * image is no longer in use.
+   * Opens a kernel file and checks it. The kernel owns the descriptor, which is closed when the
+   * garbage collector finds that the kernel is no longer in use, nor a plan with it. Who reads many
+   * kernels gives an arena, that descriptors do not pile up until then.
    *
    * @param file a bzImage, an ELF {@code vmlinux} or a Multiboot kernel
    * @return the kernel
-   * @throws LoaderException if it is not a readable regular file, or not a kernel that can be
-   *     loaded
+   * @throws LoaderException if it is not a readable regular file, is cut short meanwhile, or is not
+   *     a kernel that can be loaded
    */
   public static KernelImage read(Path file) throws LoaderException {
     return read(file, Arena.ofAuto());
   }
 
   /**
-   * Maps a kernel file and checks it.
+   * Opens a kernel file and checks it.
    *
    * @param file a bzImage, an ELF {@code vmlinux} or a Multiboot kernel
-   * @param arena how long the file stays mapped
-   * @return the kernel, usable until the arena is closed
-   * @throws LoaderException if it is not a readable regular file, or not a kernel that can be
-   *     loaded
+   * @param arena how long the file stays open; closing it closes the descriptor
+   * @return the kernel, usable by any thread until the arena is closed
+   * @throws LoaderException if it is not a readable regular file, is cut short meanwhile, or is not
+   *     a kernel that can be loaded
    * @throws IllegalStateException if the arena is closed
+   * @throws WrongThreadException if the arena is confined to another thread
    */
   public static KernelImage read(Path file, Arena arena) throws LoaderException {
-    return parse(file.toString(), ImageFile.map(file, arena));
+    return parse(file.toString(), ImageFile.open(file, arena));
   }
 
   /**
@@ -61,28 +66,32 @@ public abstract sealed class KernelImage permits BzImage, ElfKernel, MultibootKe
    * @param name what to call it in messages
    * @param image the whole file
    * @return the kernel, usable as long as the segment is
-   * @throws LoaderException if it is not a kernel that can be loaded
+   * @throws LoaderException if it is not a kernel that can be loaded, or if the segment maps a file
+   *     that was cut short
    * @throws IllegalStateException if the segment is no longer alive
    */
   public static KernelImage parse(String name, MemorySegment image) throws LoaderException {
-    MemorySegment readOnly = image.asReadOnly();
-    ByteBuffer head = copy(readOnly, 0, Math.min(HEAD, image.byteSize()));
+    return parse(name, ImageBytes.of(name, image));
+  }
+
+  static KernelImage parse(String name, ImageBytes image) throws LoaderException {
+    ByteBuffer head = image.copy(0, Math.min(HEAD, image.size()));
     return switch (Magic.of(head)) {
-      case BZIMAGE -> BzImage.parse(name, readOnly, head);
-      case ELF -> parseElf(name, readOnly, head);
+      case BZIMAGE -> BzImage.parse(name, image, head);
+      case ELF -> parseElf(name, image, head);
       case ARM64_IMAGE, RISCV64_IMAGE, PE_ARM64, PE_RISCV64, PE_I386 ->
           throw LoaderException.of(
               LoaderException.Reason.ARCHITECTURE,
               name,
               "format",
               Magic.of(head).description(),
-              "must be an x86-64 bzImage or ELF vmlinux");
-      default -> parseFlat(name, readOnly, head);
+              FORMATS);
+      default -> parseFlat(name, image, head);
     };
   }
 
   /** A Multiboot header with addresses takes precedence over what an ELF header says. */
-  private static KernelImage parseElf(String name, MemorySegment image, ByteBuffer head)
+  private static KernelImage parseElf(String name, ImageBytes image, ByteBuffer head)
       throws LoaderException {
     Optional<MultibootHeader> multiboot = MultibootHeader.find(name, head);
     return multiboot.isPresent() && multiboot.get().hasAddresses()
@@ -90,24 +99,14 @@ public abstract sealed class KernelImage permits BzImage, ElfKernel, MultibootKe
         : ElfKernel.parse(name, image, head, multiboot);
   }
 
-  private static KernelImage parseFlat(String name, MemorySegment image, ByteBuffer head)
+  private static KernelImage parseFlat(String name, ImageBytes image, ByteBuffer head)
       throws LoaderException {
     Optional<MultibootHeader> multiboot = MultibootHeader.find(name, head);
     if (multiboot.isPresent()) {
       return MultibootKernel.parse(name, image, multiboot.get());
     }
     throw LoaderException.of(
-        LoaderException.Reason.FORMAT,
-        name,
-        "format",
-        Magic.of(head).description(),
-        "must be an x86-64 bzImage or ELF vmlinux");
-  }
-
-  /** {@return a copy of a part of the image, little-endian, which nobody can change any more} */
-  static ByteBuffer copy(MemorySegment image, long offset, long length) {
-    byte[] bytes = image.asSlice(offset, length).toArray(ValueLayout.JAVA_BYTE);
-    return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+        LoaderException.Reason.FORMAT, name, "format", Magic.of(head).description(), FORMATS);
   }
 
   /** {@return what the kernel is called in messages: its file's name} */
@@ -115,14 +114,14 @@ public abstract sealed class KernelImage permits BzImage, ElfKernel, MultibootKe
     return name;
   }
 
-  /** {@return the whole file, read-only} */
-  final MemorySegment image() {
+  /** {@return the whole file} */
+  final ImageBytes image() {
     return image;
   }
 
   /** {@return the size of the file in bytes} */
   public final long fileSize() {
-    return image.byteSize();
+    return image.size();
   }
 
   /** {@return the longest command line that the kernel takes, in bytes without the final zero} */
@@ -189,8 +188,12 @@ public abstract sealed class KernelImage permits BzImage, ElfKernel, MultibootKe
     }
   }
 
-  /** Copies the kernel to its place, all of which is in memory. */
-  abstract void writeTo(GuestMemory memory, KernelPlacement placement);
+  /**
+   * Writes the kernel to its place, all of which is in memory.
+   *
+   * @throws LoaderException {@code FILE} if its file was cut short; a part may be written
+   */
+  abstract void writeTo(GuestMemory memory, KernelPlacement placement) throws LoaderException;
 
   /** Fills in the zero page what the kernel itself says; the rest of the header stays zero. */
   abstract void writeHeader(ByteBuffer zeroPage, KernelPlacement placement);

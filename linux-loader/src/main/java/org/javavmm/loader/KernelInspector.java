@@ -3,7 +3,6 @@ package org.javavmm.loader;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -57,7 +56,7 @@ public final class KernelInspector {
           "XLF_MEM_ENCRYPTION");
 
   private final String name;
-  private final MemorySegment image;
+  private final ImageBytes image;
   private final ByteBuffer head;
   private final long unpackLimit;
   private final int depth;
@@ -77,24 +76,28 @@ public final class KernelInspector {
   private Optional<ImageReport> contents = Optional.empty();
   private Optional<LoaderException> problem = Optional.empty();
 
-  private KernelInspector(String name, MemorySegment image, long unpackLimit, int depth) {
+  private KernelInspector(String name, ImageBytes image, long unpackLimit, int depth)
+      throws LoaderException {
     this.name = name;
-    this.image = image.asReadOnly();
-    this.head = KernelImage.copy(this.image, 0, Math.min(HEAD, image.byteSize()));
+    this.image = image;
+    this.head = image.copy(0, Math.min(HEAD, image.size()));
     this.unpackLimit = unpackLimit;
     this.depth = depth;
     this.description = Magic.of(head).description();
   }
 
   /**
-   * Reads a file.
+   * Reads a file. Its descriptor is closed when the garbage collector finds that it is no longer in
+   * use; the report uses it for the contents of {@link ImageReport#pe() PE sections}.
    *
    * @param file the file
    * @return the report
-   * @throws LoaderException {@code FILE} if it is not a readable regular file; no other reason
+   * @throws LoaderException {@code FILE} if it is not a readable regular file, or is cut short
+   *     meanwhile; no other reason
    */
   public static ImageReport inspect(Path file) throws LoaderException {
-    return inspect(file.toString(), ImageFile.map(file, Arena.ofAuto()), DEFAULT_UNPACK_LIMIT);
+    ImageBytes image = ImageFile.open(file, Arena.ofAuto());
+    return new KernelInspector(file.toString(), image, DEFAULT_UNPACK_LIMIT, 0).inspect();
   }
 
   /**
@@ -104,7 +107,8 @@ public final class KernelInspector {
    * @param image the whole file
    * @param unpackLimit the largest kernel to which compressed data is unpacked, in bytes; what is
    *     larger is a problem of the report
-   * @return the report
+   * @return the report; if the segment maps a file that was cut short, it says this as its problem,
+   *     and nothing else
    * @throws IllegalArgumentException if the limit is negative
    * @throws IllegalStateException if the segment is no longer alive
    */
@@ -112,7 +116,31 @@ public final class KernelInspector {
     if (unpackLimit < 0) {
       throw new IllegalArgumentException("limit " + unpackLimit + ": is negative");
     }
-    return new KernelInspector(name, image, unpackLimit, 0).inspect();
+    try {
+      return new KernelInspector(name, ImageBytes.of(name, image), unpackLimit, 0).inspect();
+    } catch (LoaderException e) {
+      return unreadable(name, image.byteSize(), e);
+    }
+  }
+
+  private static ImageReport unreadable(String name, long size, LoaderException problem) {
+    return new ImageReport(
+        name,
+        size,
+        Format.OTHER,
+        Magic.UNKNOWN.description(),
+        Optional.empty(),
+        Optional.empty(),
+        Optional.empty(),
+        List.of(),
+        Optional.empty(),
+        Optional.empty(),
+        Optional.empty(),
+        Optional.empty(),
+        Optional.empty(),
+        Optional.empty(),
+        Optional.empty(),
+        Optional.of(problem));
   }
 
   /**
@@ -123,7 +151,7 @@ public final class KernelInspector {
    * @param name what to call the file in messages
    * @param image the whole file
    * @param unpackLimit the largest kernel that is wanted, in bytes
-   * @return the kernel, read-only; a view of the file if it is not compressed there
+   * @return the kernel, read-only; a view of the segment if it is not compressed there
    * @throws IllegalArgumentException if the limit is negative
    * @throws IllegalStateException if the segment is no longer alive
    * @throws LoaderException {@code FORMAT} if there is nothing around it, or it is no kernel; else
@@ -131,19 +159,39 @@ public final class KernelInspector {
    */
   public static MemorySegment extract(String name, MemorySegment image, long unpackLimit)
       throws LoaderException {
-    MemorySegment readOnly = image.asReadOnly();
-    Magic magic = Magic.of(KernelImage.copy(readOnly, 0, Math.min(HEAD, readOnly.byteSize())));
-    if (magic == Magic.BZIMAGE && KernelImage.parse(name, readOnly) instanceof BzImage kernel) {
+    return extract(name, ImageBytes.of(name, image), unpackLimit);
+  }
+
+  /**
+   * Takes the kernel out of what is around it in a file, which is closed again.
+   *
+   * @param file the file
+   * @param unpackLimit the largest kernel that is wanted, in bytes
+   * @return the kernel, read-only, freed by the garbage collector
+   * @throws IllegalArgumentException if the limit is negative
+   * @throws LoaderException {@code FILE} if it is not a readable regular file, or is cut short
+   *     meanwhile; else as {@link #extract(String, MemorySegment, long)}
+   */
+  public static MemorySegment extract(Path file, long unpackLimit) throws LoaderException {
+    try (Arena open = Arena.ofConfined()) {
+      return extract(file.toString(), ImageFile.open(file, open), unpackLimit);
+    }
+  }
+
+  private static MemorySegment extract(String name, ImageBytes image, long unpackLimit)
+      throws LoaderException {
+    Magic magic = Magic.of(image.copy(0, Math.min(HEAD, image.size())));
+    if (magic == Magic.BZIMAGE && KernelImage.parse(name, image) instanceof BzImage kernel) {
       return PackedImage.of(kernel).unpack(unpackLimit);
     }
     // The formats that are told first may look like another, compressed, that is told by less.
-    if (magic != Magic.BZIMAGE && magic != Magic.ELF && FlatImage.detect(readOnly).isEmpty()) {
-      Optional<PackedImage> packed = PackedImage.detect(name, readOnly);
+    if (magic != Magic.BZIMAGE && magic != Magic.ELF && FlatImage.detect(image).isEmpty()) {
+      Optional<PackedImage> packed = PackedImage.detect(name, image);
       if (packed.isPresent()) {
         return packed.get().unpack(unpackLimit);
       }
-      if (PeImage.detect(readOnly)) {
-        Optional<UnifiedKernelImage> uki = UnifiedKernelImage.of(PeImage.parse(name, readOnly));
+      if (PeImage.detect(image)) {
+        Optional<UnifiedKernelImage> uki = UnifiedKernelImage.of(PeImage.parse(name, image));
         if (uki.isPresent()) {
           return uki.get().kernel();
         }
@@ -161,18 +209,25 @@ public final class KernelInspector {
     void run() throws LoaderException;
   }
 
-  /** Runs a step of which the first error is the report's problem. */
-  private void attempt(Step step) {
+  /**
+   * Runs a step of which the first error is the report's problem.
+   *
+   * @throws LoaderException {@code FILE} if the file was cut short: then no report is worth much
+   */
+  private void attempt(Step step) throws LoaderException {
     try {
       step.run();
     } catch (LoaderException e) {
+      if (e.reason() == Reason.FILE) {
+        throw e;
+      }
       if (problem.isEmpty()) {
         problem = Optional.of(e);
       }
     }
   }
 
-  private ImageReport inspect() {
+  private ImageReport inspect() throws LoaderException {
     Magic magic = Magic.of(head);
     if (magic == Magic.BZIMAGE) {
       format = Format.BZIMAGE;
@@ -207,7 +262,7 @@ public final class KernelInspector {
     }
     return new ImageReport(
         name,
-        image.byteSize(),
+        image.size(),
         format,
         description,
         architecture,
@@ -224,7 +279,7 @@ public final class KernelInspector {
         problem);
   }
 
-  private void inspectContents(String what, MemorySegment kernel) {
+  private void inspectContents(String what, ImageBytes kernel) throws LoaderException {
     if (depth >= DEPTH) {
       return;
     }
@@ -253,7 +308,7 @@ public final class KernelInspector {
     return offset < head.capacity() ? head.get(offset) & 0xff : 0;
   }
 
-  private void inspectBzImage() {
+  private void inspectBzImage() throws LoaderException {
     int protocol = (int) u16(BootParamsLayout.VERSION).orElse(0);
     int sectors = u8(BootParamsLayout.SETUP_SECTS);
     long setupSize = ((sectors == 0 ? 4 : sectors) + 1L) * SECTOR;
@@ -308,13 +363,13 @@ public final class KernelInspector {
     return power < 63 ? OptionalLong.of(1L << power) : OptionalLong.empty();
   }
 
-  private Optional<ImageReport.Packed> payload(long setupSize) {
+  private Optional<ImageReport.Packed> payload(long setupSize) throws LoaderException {
     long offset = setupSize + u32(BootParamsLayout.PAYLOAD_OFFSET).orElse(0);
     long length = u32(BootParamsLayout.PAYLOAD_LENGTH).orElse(0);
-    if (length <= Integer.BYTES || offset + length > image.byteSize()) {
+    if (length <= Integer.BYTES || offset + length > image.size()) {
       return Optional.empty();
     }
-    return Optional.of(packed(PackedImage.payload(name, image.asSlice(offset, length))));
+    return Optional.of(packed(PackedImage.payload(name, image.slice(offset, length))));
   }
 
   private static ImageReport.Packed packed(PackedImage image) {
@@ -333,16 +388,16 @@ public final class KernelInspector {
     return List.copyOf(set);
   }
 
-  private void findBzImageVersion(long setupSize) {
+  private void findBzImageVersion(long setupSize) throws LoaderException {
     long offset = u16(BootParamsLayout.KERNEL_VERSION).orElse(0) + SECTOR;
-    if (offset != SECTOR && offset < Math.min(setupSize, image.byteSize())) {
+    if (offset != SECTOR && offset < Math.min(setupSize, image.size())) {
       setVersion(stringAt(offset));
     }
   }
 
-  private String stringAt(long offset) {
-    long length = Math.min(VERSION_LIMIT, image.byteSize() - offset);
-    byte[] bytes = image.asSlice(offset, length).toArray(ValueLayout.JAVA_BYTE);
+  private String stringAt(long offset) throws LoaderException {
+    byte[] bytes = new byte[(int) Math.min(VERSION_LIMIT, image.size() - offset)];
+    image.copyTo(offset, bytes, bytes.length);
     int end = 0;
     while (end < bytes.length && bytes[end] != 0 && bytes[end] != '\n') {
       end++;
@@ -409,13 +464,13 @@ public final class KernelInspector {
   }
 
   /** Looks for what {@code /proc/version} prints, in the first 128 MiB. */
-  private void findVersion() {
-    long end = Math.min(image.byteSize(), SCAN_LIMIT);
+  private void findVersion() throws LoaderException {
+    long end = Math.min(image.size(), SCAN_LIMIT);
     byte[] chunk = new byte[SCAN_CHUNK];
     int overlap = BANNER.length;
     for (long at = 0; at + overlap < end; at += SCAN_CHUNK - overlap) {
       int length = (int) Math.min(SCAN_CHUNK, end - at);
-      MemorySegment.copy(image, ValueLayout.JAVA_BYTE, at, chunk, 0, length);
+      image.copyTo(at, chunk, length);
       for (int i = 0; i < length - overlap; i++) {
         if (chunk[i] == 'L' && isBanner(chunk, i)) {
           setVersion(stringAt(at + i + BANNER.length));
@@ -438,7 +493,7 @@ public final class KernelInspector {
 
   // ELF
 
-  private void inspectElf() {
+  private void inspectElf() throws LoaderException {
     Optional<ElfInspection> found = ElfInspection.of(image, head);
     if (found.isEmpty()) {
       return;
@@ -462,9 +517,9 @@ public final class KernelInspector {
     KernelImage.parse(name, image);
   }
 
-  private void findMultiboot() {
-    long size = Math.min(MULTIBOOT2_WINDOW, image.byteSize());
-    ByteBuffer window = KernelImage.copy(image, 0, size);
+  private void findMultiboot() throws LoaderException {
+    long size = Math.min(MULTIBOOT2_WINDOW, image.size());
+    ByteBuffer window = image.copy(0, size);
     boolean first = false;
     boolean second = false;
     for (int at = 0; at + 16 <= size; at += 4) {
@@ -487,7 +542,7 @@ public final class KernelInspector {
 
   // PE
 
-  private void inspectPe() {
+  private void inspectPe() throws LoaderException {
     if (!PeImage.detect(image)) {
       return;
     }
@@ -515,27 +570,25 @@ public final class KernelInspector {
     format = Format.UKI;
     description = "a unified kernel image";
     UnifiedKernelImage uki = found.get();
-    Optional<MemorySegment> initrd = uki.initrd();
+    Optional<ImageBytes> initrd = uki.initrdBytes();
     unified =
         Optional.of(
             new ImageReport.Unified(
                 text(uki::osName),
                 text(uki::uname),
                 text(() -> uki.commandLine().map(CommandLine::toString)),
-                uki.kernel().byteSize(),
-                initrd.isPresent()
-                    ? OptionalLong.of(initrd.get().byteSize())
-                    : OptionalLong.empty(),
+                uki.kernelBytes().size(),
+                initrd.isPresent() ? OptionalLong.of(initrd.get().size()) : OptionalLong.empty(),
                 uki.profiles()));
     release = unified.get().uname();
-    inspectContents(".linux", uki.kernel());
+    inspectContents(".linux", uki.kernelBytes());
   }
 
   private interface TextStep {
     Optional<String> get() throws LoaderException;
   }
 
-  private Optional<String> text(TextStep step) {
+  private Optional<String> text(TextStep step) throws LoaderException {
     List<String> found = new ArrayList<>();
     attempt(() -> step.get().ifPresent(found::add));
     return found.stream().findFirst();
@@ -552,9 +605,20 @@ public final class KernelInspector {
       format = Format.COMPRESSED;
       description = found.get().compression() + "-compressed data";
     }
-    packed = Optional.of(packed(found.get()));
-    if (depth < DEPTH) {
-      inspectContents(found.get().compression() + " payload", found.get().unpack(unpackLimit));
+    String compression = found.get().compression();
+    packed =
+        Optional.of(
+            new ImageReport.Packed(
+                compression, found.get().compressedSize(), OptionalLong.empty()));
+    MemorySegment kernel;
+    try (Arena copy = Arena.ofConfined()) {
+      PackedImage data = found.get().loaded(unpackLimit, copy);
+      packed = Optional.of(packed(data));
+      if (depth >= DEPTH) {
+        return;
+      }
+      kernel = data.unpack(unpackLimit);
     }
+    inspectContents(compression + " payload", ImageBytes.of(name, kernel));
   }
 }

@@ -3,7 +3,6 @@ package org.javavmm.loader;
 
 import static org.javavmm.loader.MemoryRange.hex;
 
-import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.util.List;
 import org.javavmm.loader.LoaderException.Reason;
@@ -16,10 +15,10 @@ import org.javavmm.memory.GuestMemory;
  */
 public final class MultibootKernel extends KernelImage {
   private final MultibootHeader header;
-  private final MemorySegment contents;
+  private final ImageBytes contents;
   private final MemoryRange memory;
 
-  private MultibootKernel(String name, MemorySegment image, MultibootHeader header)
+  private MultibootKernel(String name, ImageBytes image, MultibootHeader header)
       throws LoaderException {
     super(name, image);
     this.header = header;
@@ -33,7 +32,7 @@ public final class MultibootKernel extends KernelImage {
     this.contents = checkedContents();
     this.memory = checkedMemory();
     if (header.entry() < header.loadAddress()
-        || header.entry() - header.loadAddress() >= contents.byteSize()) {
+        || header.entry() - header.loadAddress() >= contents.size()) {
       throw error(
           Reason.HEADER,
           "entry_addr",
@@ -41,17 +40,17 @@ public final class MultibootKernel extends KernelImage {
           "must be from "
               + hex(header.loadAddress())
               + " and below "
-              + hex(header.loadAddress() + contents.byteSize())
+              + hex(header.loadAddress() + contents.size())
               + ", in what comes from the file");
     }
   }
 
-  static MultibootKernel parse(String name, MemorySegment image, MultibootHeader header)
+  static MultibootKernel parse(String name, ImageBytes image, MultibootHeader header)
       throws LoaderException {
     return new MultibootKernel(name, image, header);
   }
 
-  private MemorySegment checkedContents() throws LoaderException {
+  private ImageBytes checkedContents() throws LoaderException {
     long load = header.loadAddress();
     if (load < X86Layout.HIGH_MEMORY_START) {
       throw error(
@@ -73,7 +72,7 @@ public final class MultibootKernel extends KernelImage {
     long offset = header.offset() - before;
     long available = fileSize() - offset;
     if (header.loadEnd() == 0) {
-      return image().asSlice(offset, available);
+      return image().slice(offset, available);
     }
     long size = header.loadEnd() - load;
     if (size <= 0) {
@@ -90,11 +89,11 @@ public final class MultibootKernel extends KernelImage {
           header.loadEnd(),
           "must be at most " + hex(load + available) + ", where the file ends");
     }
-    return image().asSlice(offset, size);
+    return image().slice(offset, size);
   }
 
   private MemoryRange checkedMemory() throws LoaderException {
-    long loadEnd = header.loadAddress() + contents.byteSize();
+    long loadEnd = header.loadAddress() + contents.size();
     if (header.bssEnd() != 0 && header.bssEnd() < loadEnd) {
       throw error(
           Reason.HEADER,
@@ -109,7 +108,7 @@ public final class MultibootKernel extends KernelImage {
           "load_addr",
           header.loadAddress(),
           "must be at most "
-              + hex(X86Layout.HOLE_END - contents.byteSize())
+              + hex(X86Layout.HOLE_END - contents.size())
               + ", to end by 4 GiB with the file's bytes");
     }
     return MemoryRange.between(header.loadAddress(), end);
@@ -153,10 +152,10 @@ public final class MultibootKernel extends KernelImage {
   }
 
   @Override
-  void writeTo(GuestMemory guest, KernelPlacement placement) {
+  void writeTo(GuestMemory guest, KernelPlacement placement) throws LoaderException {
     guest.prefault(memory.gpa(), memory.size());
-    guest.write(memory.gpa(), contents);
-    guest.fill(memory.gpa() + contents.byteSize(), memory.size() - contents.byteSize(), (byte) 0);
+    contents.writeTo(guest, memory.gpa());
+    guest.fill(memory.gpa() + contents.size(), memory.size() - contents.size(), (byte) 0);
   }
 
   @Override

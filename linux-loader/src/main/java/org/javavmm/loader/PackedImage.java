@@ -38,11 +38,14 @@ public final class PackedImage {
 
   private static final int GROWTH = 4;
 
+  /** What tells one format of compressed data from another. */
+  private static final int MAGIC_SIZE = 18;
+
   private final String name;
   private final Kind kind;
   private final String compression;
   private final Optional<CompressionFormat> format;
-  private final MemorySegment data;
+  private final ImageBytes data;
   private final OptionalLong size;
 
   private PackedImage(
@@ -50,7 +53,7 @@ public final class PackedImage {
       Kind kind,
       String compression,
       Optional<CompressionFormat> format,
-      MemorySegment data,
+      ImageBytes data,
       OptionalLong size) {
     this.name = name;
     this.kind = kind;
@@ -66,50 +69,56 @@ public final class PackedImage {
    * @param name what to call it in messages
    * @param image the whole file
    * @throws LoaderException {@code TRUNCATED} if the payload of an EFI zboot program does not lie
-   *     in the file
+   *     in the file; {@code FILE} if the segment maps a file that was cut short
    * @throws IllegalStateException if the segment is no longer alive
    */
   public static Optional<PackedImage> detect(String name, MemorySegment image)
       throws LoaderException {
+    return detect(name, ImageBytes.of(name, image));
+  }
+
+  /** As above; what is in a file has to be {@link #loaded} before its size is asked for. */
+  static Optional<PackedImage> detect(String name, ImageBytes image) throws LoaderException {
     if (isZboot(image)) {
-      return Optional.of(zboot(name, image.asReadOnly()));
+      return Optional.of(zboot(name, image));
     }
     return fileFormat(image)
         .map(format ->
             new PackedImage(
-                name,
-                Kind.FILE,
-                format.label(),
-                Optional.of(format),
-                image.asReadOnly(),
-                OptionalLong.empty()));
+                name, Kind.FILE, format.label(), Optional.of(format), image, OptionalLong.empty()));
   }
 
-  static boolean isZboot(MemorySegment image) {
-    if (image.byteSize() < PeLayout.DOS_HEADER_SIZE) {
+  static boolean isZboot(ImageBytes image) throws LoaderException {
+    if (image.size() < PeLayout.DOS_HEADER_SIZE) {
       return false;
     }
-    ByteBuffer head = KernelImage.copy(image, 0, PeLayout.DOS_HEADER_SIZE);
+    ByteBuffer head = image.copy(0, PeLayout.DOS_HEADER_SIZE);
     return (head.getShort(0) & 0xffff) == PeLayout.DOS_MAGIC
         && head.getInt(PeLayout.ZBOOT_MAGIC_OFFSET) == PeLayout.ZBOOT_MAGIC;
   }
 
   /** zlib has no magic number, and nobody compresses a kernel with it. */
-  private static Optional<CompressionFormat> fileFormat(MemorySegment image) {
-    return CompressionFormat.detect(image).filter(format -> format != CompressionFormat.ZLIB);
+  private static Optional<CompressionFormat> fileFormat(ImageBytes image) throws LoaderException {
+    return format(image).filter(format -> format != CompressionFormat.ZLIB);
   }
 
-  private static PackedImage zboot(String name, MemorySegment image) throws LoaderException {
-    ByteBuffer head = KernelImage.copy(image, 0, PeLayout.DOS_HEADER_SIZE);
+  /** {@return the format that data begins like} */
+  static Optional<CompressionFormat> format(ImageBytes data) throws LoaderException {
+    ByteBuffer start = data.copy(0, Math.min(MAGIC_SIZE, data.size()));
+    return CompressionFormat.detect(MemorySegment.ofBuffer(start));
+  }
+
+  private static PackedImage zboot(String name, ImageBytes image) throws LoaderException {
+    ByteBuffer head = image.copy(0, PeLayout.DOS_HEADER_SIZE);
     long offset = Integer.toUnsignedLong(head.getInt(PeLayout.ZBOOT_PAYLOAD_OFFSET));
     long length = Integer.toUnsignedLong(head.getInt(PeLayout.ZBOOT_PAYLOAD_SIZE));
-    if (offset + length > image.byteSize()) {
+    if (offset + length > image.size()) {
       throw LoaderException.of(
           Reason.TRUNCATED,
           name,
           "end of the zboot payload",
           hex(offset + length),
-          "must be at most " + hex(image.byteSize()) + ", the file's size");
+          "must be at most " + hex(image.size()) + ", the file's size");
     }
     StringBuilder compression = new StringBuilder();
     for (int i = PeLayout.ZBOOT_COMPRESSION;
@@ -118,10 +127,10 @@ public final class PackedImage {
       char c = (char) (head.get(i) & 0xff);
       compression.append(c <= ' ' || c >= 0x7f ? '?' : c);
     }
-    MemorySegment data = image.asSlice(offset, length);
+    ImageBytes data = image.slice(offset, length);
     String text = compression.toString();
     // Linux' build appends the size, and does not count it; gzip has it anyway.
-    boolean appended = !text.equals("gzip") && image.byteSize() - offset - length >= Integer.BYTES;
+    boolean appended = !text.equals("gzip") && image.size() - offset - length >= Integer.BYTES;
     return new PackedImage(
         name,
         Kind.ZBOOT,
@@ -149,7 +158,9 @@ public final class PackedImage {
    *
    * @param kernel the bzImage
    * @throws LoaderException {@code PROTOCOL} if its boot protocol, older than 2.08, does not say
-   *     where the payload is; {@code HEADER} if there is none
+   *     where the payload is; {@code HEADER} if there is none; {@code FILE} if its file was cut
+   *     short
+   * @throws IllegalStateException if the arena of the bzImage is closed
    */
   public static PackedImage of(BzImage kernel) throws LoaderException {
     if (kernel.protocolVersion() < 0x208) {
@@ -167,13 +178,13 @@ public final class PackedImage {
           "must be above 4, the size behind the payload");
     }
     long start = (kernel.setupSectors() + 1L) * 512 + kernel.payloadOffset();
-    return payload(kernel.name(), kernel.image().asSlice(start, kernel.payloadLength()));
+    return payload(kernel.name(), kernel.image().slice(start, kernel.payloadLength()));
   }
 
   /** A bzImage's payload, with the size of what it unpacks to in its last four bytes. */
-  static PackedImage payload(String name, MemorySegment payload) {
+  static PackedImage payload(String name, ImageBytes payload) throws LoaderException {
     Optional<CompressionFormat> format = fileFormat(payload);
-    long end = payload.byteSize() - Integer.BYTES;
+    long end = payload.size() - Integer.BYTES;
     // Those four bytes are gzip's own; other formats end before.
     boolean own = format.equals(Optional.of(CompressionFormat.GZIP));
     return new PackedImage(
@@ -181,12 +192,42 @@ public final class PackedImage {
         Kind.BZIMAGE,
         format.map(CompressionFormat::label).orElse("unknown"),
         format,
-        own ? payload : payload.asSlice(0, end),
+        own ? payload : payload.slice(0, end),
         OptionalLong.of(size(payload, end)));
   }
 
-  private static long size(MemorySegment segment, long offset) {
-    return Integer.toUnsignedLong(KernelImage.copy(segment, offset, Integer.BYTES).getInt(0));
+  private static long size(ImageBytes bytes, long offset) throws LoaderException {
+    return Integer.toUnsignedLong(bytes.copy(offset, Integer.BYTES).getInt(0));
+  }
+
+  /**
+   * {@return how large compressed data may be for what unpacks to so many bytes at most: no format
+   * makes of a kernel an eighth more}
+   */
+  static long compressedLimit(long limit) {
+    long sum = limit + limit / 8 + FIRST_ROOM;
+    return sum < 0 ? Long.MAX_VALUE : sum;
+  }
+
+  /**
+   * {@return the same with its data in memory: a copy, if it is in a file}
+   *
+   * @param limit the largest kernel that is wanted
+   * @param arena how long a copy lives
+   * @throws LoaderException {@code HEADER} if it is larger than what unpacks to {@code limit} bytes
+   *     can be; {@code FILE} if the file was cut short
+   */
+  PackedImage loaded(long limit, Arena arena) throws LoaderException {
+    long most = compressedLimit(limit);
+    if (data.size() > most) {
+      throw error(
+          Reason.HEADER,
+          "compressed size",
+          data.size() + " bytes",
+          "must be at most " + most + " for what unpacks to at most " + limit);
+    }
+    ImageBytes copy = ImageBytes.of(name, data.toMemory(arena));
+    return new PackedImage(name, kind, compression, format, copy, size);
   }
 
   /** {@return what is around the compressed data} */
@@ -201,30 +242,38 @@ public final class PackedImage {
 
   /** {@return the size of the compressed data in bytes} */
   public long compressedSize() {
-    return data.byteSize();
+    return data.size();
   }
 
   /**
    * {@return the uncompressed size that file or format announces, in bytes: a claim, not checked}
-   * Formats that need a codec which is not there announce nothing.
+   * Formats that need a codec which is not there announce nothing, nor does a mapped file that was
+   * cut short.
    */
   public OptionalLong announcedSize() {
-    return size.isPresent() || format.isEmpty()
-        ? size
-        : Decompressors.uncompressedSize(format.get(), data);
+    if (size.isPresent() || format.isEmpty()) {
+      return size;
+    }
+    try {
+      return Decompressors.uncompressedSize(format.get(), data.inMemory());
+    } catch (InternalError e) { // SIGBUS: unpacking will say so
+      return OptionalLong.empty();
+    }
   }
 
   /**
    * Decompresses. What is allocated grows with what is really unpacked, whatever the file
-   * announces.
+   * announces; beside it, the compressed data of a file is copied.
    *
    * @param limit the largest kernel that is wanted, in bytes
    * @return the kernel, read-only, freed by the garbage collector
    * @throws IllegalArgumentException if the limit is negative
    * @throws LoaderException {@code FORMAT} if the compression is unknown, has no codec, or the data
    *     is damaged; {@code TRUNCATED} if it ends early; {@code HEADER} if it is larger than the
-   *     limit or not as large as the file announces; {@code FILE} if a mapped file was cut short
-   *     meanwhile
+   *     limit or not as large as the file announces, or if the compressed data is larger than the
+   *     limit, an eighth of it and 16 MiB; {@code FILE} if the file was cut short meanwhile
+   * @throws IllegalStateException if the segment is no longer alive, or the arena of the bzImage is
+   *     closed
    */
   public MemorySegment unpack(long limit) throws LoaderException {
     if (limit < 0) {
@@ -237,10 +286,10 @@ public final class PackedImage {
           compression.isEmpty() ? "empty" : compression,
           "must be gzip, xz, zstd, lz4, lzma, bzip2 or lzo");
     }
-    try {
-      return unpack(format.get(), limit);
+    try (Arena copy = Arena.ofConfined()) {
+      return loaded(limit, copy).unpack(format.get(), limit);
     } catch (InternalError e) { // SIGBUS: the mapped file is shorter now
-      throw BootPlan.becameShorter(name, e);
+      throw ImageBytes.becameShorter(name, e);
     }
   }
 
@@ -257,7 +306,7 @@ public final class PackedImage {
     }
     try {
       MemorySegment output =
-          decompress(known, data, first, bound, room -> Arena.ofAuto().allocate(room));
+          decompress(known, data.inMemory(), first, bound, room -> Arena.ofAuto().allocate(room));
       if (size.isPresent() && output.byteSize() != size.getAsLong()) {
         throw error(
             Reason.HEADER,
@@ -325,6 +374,6 @@ public final class PackedImage {
 
   @Override
   public String toString() {
-    return name + ": " + compression + "-compressed, " + data.byteSize() + " bytes";
+    return name + ": " + compression + "-compressed, " + data.size() + " bytes";
   }
 }

@@ -17,7 +17,8 @@ import org.javavmm.loader.LoaderException.Reason;
 /**
  * The headers and sections of a PE file, the format of EFI programs: kernels with an EFI stub, EFI
  * zboot wrappers and unified kernel images ({@link UnifiedKernelImage}). Read and checked, not
- * loaded. The headers were copied; sections are views of the file. Immutable and thread-safe.
+ * loaded. The headers were copied; sections are read when they are asked for. Immutable and
+ * thread-safe.
  */
 public final class PeImage {
   /** The largest number of sections that is read. */
@@ -48,17 +49,17 @@ public final class PeImage {
   }
 
   private final String name;
-  private final MemorySegment image;
+  private final ImageBytes image;
   private final ByteBuffer coff;
   private final ByteBuffer optional;
   private final int directories;
   private final List<Section> sections;
 
-  private PeImage(String name, MemorySegment image) throws LoaderException {
+  private PeImage(String name, ImageBytes image) throws LoaderException {
     this.name = name;
     this.image = image;
     long offset = checkedHeaderOffset();
-    this.coff = KernelImage.copy(image, offset, PeLayout.COFF_HEADER_SIZE);
+    this.coff = image.copy(offset, PeLayout.COFF_HEADER_SIZE);
     long optionalOffset = offset + PeLayout.COFF_HEADER_SIZE;
     this.optional = checkedOptionalHeader(optionalOffset);
     this.directories = checkedDirectories();
@@ -67,14 +68,15 @@ public final class PeImage {
   }
 
   /**
-   * Maps a file and reads it.
+   * Opens a file and reads its headers. The descriptor is closed when the garbage collector finds
+   * that what was read is no longer in use.
    *
    * @param file a PE file
    * @return its headers and sections
    * @throws LoaderException if it is not a readable regular file, or as {@link #parse}
    */
   public static PeImage read(Path file) throws LoaderException {
-    return parse(file.toString(), ImageFile.map(file, Arena.ofAuto()));
+    return parse(file.toString(), ImageFile.open(file, Arena.ofAuto()));
   }
 
   /**
@@ -86,58 +88,70 @@ public final class PeImage {
    * @throws LoaderException {@code FORMAT} if the signatures are not those of a PE file, {@code
    *     TRUNCATED} if the file ends before headers or a section does, {@code HEADER} if sizes
    *     contradict each other, if there are more than {@link #SECTION_LIMIT} sections, or if
-   *     sections overlap each other or the headers, in the file or in memory
+   *     sections overlap each other or the headers, in the file or in memory; {@code FILE} if the
+   *     bytes are those of a file that was cut short
    * @throws IllegalStateException if the segment is no longer alive
    */
   public static PeImage parse(String name, MemorySegment image) throws LoaderException {
-    return new PeImage(name, image.asReadOnly());
+    return parse(name, ImageBytes.of(name, image));
+  }
+
+  static PeImage parse(String name, ImageBytes image) throws LoaderException {
+    return new PeImage(name, image);
   }
 
   /**
    * {@return whether these bytes have the signatures of a PE file}
    *
-   * @param image the file
+   * @param image the file; a mapping of one that was cut short has none
    */
   public static boolean detect(MemorySegment image) {
-    if (image.byteSize() < PeLayout.DOS_HEADER_SIZE) {
+    try {
+      return detect(ImageBytes.of("image", image));
+    } catch (LoaderException e) {
       return false;
     }
-    ByteBuffer dos = KernelImage.copy(image, 0, PeLayout.DOS_HEADER_SIZE);
+  }
+
+  static boolean detect(ImageBytes image) throws LoaderException {
+    if (image.size() < PeLayout.DOS_HEADER_SIZE) {
+      return false;
+    }
+    ByteBuffer dos = image.copy(0, PeLayout.DOS_HEADER_SIZE);
     long offset = Integer.toUnsignedLong(dos.getInt(PeLayout.E_LFANEW));
     return (dos.getShort(0) & 0xffff) == PeLayout.DOS_MAGIC
-        && offset <= image.byteSize() - PeLayout.SIGNATURE_SIZE
-        && KernelImage.copy(image, offset, PeLayout.SIGNATURE_SIZE).getInt(0)
-            == PeLayout.PE_SIGNATURE;
+        && offset <= image.size() - PeLayout.SIGNATURE_SIZE
+        && image.copy(offset, PeLayout.SIGNATURE_SIZE).getInt(0) == PeLayout.PE_SIGNATURE;
   }
 
   /** {@return the offset of the COFF header, which is in the file} */
   private long checkedHeaderOffset() throws LoaderException {
-    if (image.byteSize() < PeLayout.DOS_HEADER_SIZE) {
+    if (image.size() < PeLayout.DOS_HEADER_SIZE) {
       throw error(
           Reason.TRUNCATED,
           "file",
-          image.byteSize() + " bytes",
+          image.size() + " bytes",
           "must be at least " + PeLayout.DOS_HEADER_SIZE + ", a DOS header");
     }
-    ByteBuffer dos = KernelImage.copy(image, 0, PeLayout.DOS_HEADER_SIZE);
+    ByteBuffer dos = image.copy(0, PeLayout.DOS_HEADER_SIZE);
     int magic = dos.getShort(0) & 0xffff;
     if (magic != PeLayout.DOS_MAGIC) {
       throw error(Reason.FORMAT, "e_magic", hex(magic), "must be 0x5a4d");
     }
     long offset = Integer.toUnsignedLong(dos.getInt(PeLayout.E_LFANEW));
     long headers = PeLayout.SIGNATURE_SIZE + PeLayout.COFF_HEADER_SIZE;
-    if (offset > image.byteSize() - headers) {
+    if (offset > image.size() - headers) {
       throw error(
           Reason.TRUNCATED,
           "e_lfanew",
           hex(offset),
           "must be at most "
-              + hex(Math.max(0, image.byteSize() - headers))
+              + hex(Math.max(0, image.size() - headers))
               + ": the file has "
-              + image.byteSize()
+              + image.size()
               + " bytes");
     }
-    int signature = KernelImage.copy(image, offset, PeLayout.SIGNATURE_SIZE).getInt(0);
+    int signature = image.copy(offset, PeLayout.SIGNATURE_SIZE).getInt(0);
     if (signature != PeLayout.PE_SIGNATURE) {
       throw error(
           Reason.FORMAT, "PE signature", hex(Integer.toUnsignedLong(signature)), "must be 0x4550");
@@ -147,14 +161,14 @@ public final class PeImage {
 
   private ByteBuffer checkedOptionalHeader(long offset) throws LoaderException {
     int size = coff.getShort(PeLayout.SIZE_OF_OPTIONAL_HEADER) & 0xffff;
-    if (size > image.byteSize() - offset) {
+    if (size > image.size() - offset) {
       throw error(
           Reason.TRUNCATED,
           "SizeOfOptionalHeader",
           hex(size),
-          "must be at most " + hex(image.byteSize() - offset) + ", what the file has");
+          "must be at most " + hex(image.size() - offset) + ", what the file has");
     }
-    ByteBuffer header = KernelImage.copy(image, offset, size);
+    ByteBuffer header = image.copy(offset, size);
     int magic = size < 2 ? 0 : header.getShort(PeLayout.OPTIONAL_MAGIC) & 0xffff;
     if (magic != PeLayout.PE32 && magic != PeLayout.PE32_PLUS) {
       throw error(
@@ -205,14 +219,14 @@ public final class PeImage {
           Reason.HEADER, "NumberOfSections", hex(count), "must be at most " + hex(SECTION_LIMIT));
     }
     long size = (long) count * PeLayout.SECTION_SIZE;
-    if (size > image.byteSize() - offset) {
+    if (size > image.size() - offset) {
       throw error(
           Reason.TRUNCATED,
           "section table",
           hex(size) + " bytes",
-          "must be at most " + hex(image.byteSize() - offset) + ", what the file has");
+          "must be at most " + hex(image.size() - offset) + ", what the file has");
     }
-    if (sizeOfHeaders() < offset + size || sizeOfHeaders() > image.byteSize()) {
+    if (sizeOfHeaders() < offset + size || sizeOfHeaders() > image.size()) {
       throw error(
           Reason.HEADER,
           "SizeOfHeaders",
@@ -220,10 +234,10 @@ public final class PeImage {
           "must be from "
               + hex(offset + size)
               + ", the section table's end, to "
-              + hex(image.byteSize())
+              + hex(image.size())
               + ", the file's");
     }
-    ByteBuffer table = KernelImage.copy(image, offset, size);
+    ByteBuffer table = image.copy(offset, size);
     List<Section> found = new ArrayList<>();
     for (int i = 0; i < count; i++) {
       found.add(checkedSection(table, i * PeLayout.SECTION_SIZE));
@@ -249,12 +263,12 @@ public final class PeImage {
             fileSize == 0 ? 0 : unsigned(table, at + PeLayout.POINTER_TO_RAW_DATA),
             fileSize,
             table.getInt(at + PeLayout.SECTION_CHARACTERISTICS));
-    if (section.fileOffset() + fileSize > image.byteSize()) {
+    if (section.fileOffset() + fileSize > image.size()) {
       throw error(
           Reason.TRUNCATED,
           "end of section " + section.name() + " in the file",
           hex(section.fileOffset() + fileSize),
-          "must be at most " + hex(image.byteSize()) + ", the file's size");
+          "must be at most " + hex(image.size()) + ", the file's size");
     }
     if (section.virtualAddress() + section.virtualSize() > sizeOfImage()) {
       throw error(
@@ -296,12 +310,12 @@ public final class PeImage {
       return;
     }
     long end = certificateDirectory(0) + certificateDirectory(Integer.BYTES);
-    if (end > image.byteSize()) {
+    if (end > image.size()) {
       throw error(
           Reason.TRUNCATED,
           "end of the certificate table",
           hex(end),
-          "must be at most " + hex(image.byteSize()) + ", the file's size");
+          "must be at most " + hex(image.size()) + ", the file's size");
     }
   }
 
@@ -322,7 +336,7 @@ public final class PeImage {
 
   /** {@return the size of the file in bytes} */
   public long fileSize() {
-    return image.byteSize();
+    return image.size();
   }
 
   /** {@return the machine's number: 0x8664 for x86-64, 0xaa64 for arm64, 0x5064 for riscv64} */
@@ -405,16 +419,24 @@ public final class PeImage {
   }
 
   /**
-   * {@return the bytes of a section that come from the file, without padding; read-only}
+   * {@return the bytes of a section that come from the file, without padding; read-only. A view of
+   * what was parsed, or what was {@linkplain #read read} from the file now, freed by the garbage
+   * collector}
    *
    * @param section a section of this file
    * @throws IllegalArgumentException if it is not
+   * @throws LoaderException {@code FILE} if the file was cut short
    */
-  public MemorySegment contents(Section section) {
+  public MemorySegment contents(Section section) throws LoaderException {
+    return bytes(section).toMemory(Arena.ofAuto());
+  }
+
+  /** {@return the bytes of a section that come from the file, without padding} */
+  ImageBytes bytes(Section section) {
     if (!sections.contains(section)) {
       throw new IllegalArgumentException("no section of " + name + ": " + section);
     }
-    return image.asSlice(section.fileOffset(), section.contentSize());
+    return image.slice(section.fileOffset(), section.contentSize());
   }
 
   private static long unsigned(ByteBuffer buffer, int offset) {

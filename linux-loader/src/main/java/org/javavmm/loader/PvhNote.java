@@ -3,7 +3,6 @@ package org.javavmm.loader;
 
 import static org.javavmm.loader.MemoryRange.hex;
 
-import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -31,33 +30,37 @@ record PvhNote(OptionalLong address, Optional<LoaderException> error) {
   /** Goes through the segments of notes, in order. */
   static final class Search {
     private final KernelImage kernel;
-    private final MemorySegment image;
+    private final ImageBytes image;
     private OptionalLong found = OptionalLong.empty();
     private Optional<LoaderException> broken = Optional.empty();
     private boolean contradictory;
     private long budget;
 
-    Search(KernelImage kernel, MemorySegment image) {
+    Search(KernelImage kernel, ImageBytes image) {
       this.kernel = kernel;
       this.image = image;
-      this.budget = Math.min(NOTES_MAX, image.byteSize());
+      this.budget = Math.min(NOTES_MAX, image.size());
     }
 
-    /** Reads a segment. All together are bounded, for overlapping ones would cost time. */
-    void segment(int index, long offset, long size, long alignment) {
+    /**
+     * Reads a segment. All together are bounded, for overlapping ones would cost time.
+     *
+     * @throws LoaderException {@code FILE} if the file was cut short
+     */
+    void segment(int index, long offset, long size, long alignment) throws LoaderException {
       String field = "p_offset[" + index + "]";
-      if (Long.compareUnsigned(offset, image.byteSize()) > 0
-          || Long.compareUnsigned(size, image.byteSize() - offset) > 0) {
+      if (Long.compareUnsigned(offset, image.size()) > 0
+          || Long.compareUnsigned(size, image.size() - offset) > 0) {
         broken(
             Reason.TRUNCATED,
             field,
             offset,
             "must be at most "
-                + hex(Math.max(0, image.byteSize() - size))
+                + hex(Math.max(0, image.size() - size))
                 + ": notes of "
                 + hex(size)
                 + " bytes must end within the file's "
-                + image.byteSize());
+                + image.size());
         return;
       }
       if (size > budget) {
@@ -70,15 +73,16 @@ record PvhNote(OptionalLong address, Optional<LoaderException> error) {
       }
       budget -= size;
       // The gABI has 8 in 64-bit files, GNU and Linux have 4 unless p_align says 8.
-      notes(offset, size, alignment == 8 ? 8 : 4);
+      notes(image.copy(offset, size), offset, alignment == 8 ? 8 : 4);
     }
 
-    private void notes(long offset, long size, int alignment) {
+    private void notes(ByteBuffer notes, long offset, int alignment) {
+      long size = notes.capacity();
       long at = 0;
       while (size - at >= ElfLayout.NHDR_SIZE) {
-        ByteBuffer header = KernelImage.copy(image, offset + at, ElfLayout.NHDR_SIZE);
-        long nameSize = header.getInt(ElfLayout.N_NAMESZ) & 0xffff_ffffL;
-        long descSize = header.getInt(ElfLayout.N_DESCSZ) & 0xffff_ffffL;
+        int header = (int) at;
+        long nameSize = notes.getInt(header + ElfLayout.N_NAMESZ) & 0xffff_ffffL;
+        long descSize = notes.getInt(header + ElfLayout.N_DESCSZ) & 0xffff_ffffL;
         long name = at + ElfLayout.NHDR_SIZE;
         long desc = MemoryRange.alignUp(name + nameSize, alignment);
         if (desc + descSize > size) {
@@ -89,22 +93,21 @@ record PvhNote(OptionalLong address, Optional<LoaderException> error) {
               "must have at most " + hex(size - at) + " bytes, the rest of its segment");
           return;
         }
-        if (header.getInt(ElfLayout.N_TYPE) == TYPE
+        if (notes.getInt(header + ElfLayout.N_TYPE) == TYPE
             && nameSize == NAME_SIZE
-            && KernelImage.copy(image, offset + name, NAME_SIZE).getInt() == NAME) {
-          pvh(offset + at, offset + desc, descSize);
+            && notes.getInt((int) name) == NAME) {
+          pvh(notes, offset + at, (int) desc, descSize);
         }
         at = MemoryRange.alignUp(desc + descSize, alignment);
       }
     }
 
-    private void pvh(long note, long desc, long size) {
+    private void pvh(ByteBuffer notes, long note, int desc, long size) {
       if (size != 4 && size != 8) {
         broken(Reason.HEADER, "n_descsz of the note at " + hex(note), size, "must be 0x4 or 0x8");
         return;
       }
-      ByteBuffer value = KernelImage.copy(image, desc, size);
-      long address = size == 8 ? value.getLong() : value.getInt() & 0xffff_ffffL;
+      long address = size == 8 ? notes.getLong(desc) : notes.getInt(desc) & 0xffff_ffffL;
       if (Long.compareUnsigned(address, X86Layout.HOLE_END) >= 0) {
         broken(Reason.HEADER, "PVH entry", address, "must be below " + hex(X86Layout.HOLE_END));
         return;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.javavmm.loader;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -18,7 +18,8 @@ import org.javavmm.loader.LoaderException.Reason;
  *
  * <pre>{@code
  * UnifiedKernelImage uki = UnifiedKernelImage.of(PeImage.read(file)).orElseThrow();
- * KernelImage kernel = KernelImage.parse(".linux", uki.kernel());
+ * KernelImage kernel = uki.kernelImage();
+ * Optional<Initrd> initrd = uki.initrdImage();
  * }</pre>
  *
  * <p>Where the image has several profiles, this is what they have in common: the sections before
@@ -84,13 +85,50 @@ public final class UnifiedKernelImage {
     return profiles;
   }
 
-  /** {@return the kernel, for {@link KernelImage#parse}; read-only} */
-  public MemorySegment kernel() {
+  /**
+   * {@return the kernel, read and checked; what is loaded of it goes from the file straight to
+   * guest memory}
+   *
+   * @throws LoaderException as {@link KernelImage#parse}
+   */
+  public KernelImage kernelImage() throws LoaderException {
+    return KernelImage.parse(KERNEL, kernelBytes());
+  }
+
+  /**
+   * {@return the initrd, if there is one, which goes from the file straight to guest memory}
+   *
+   * @throws LoaderException if it is empty
+   */
+  public Optional<Initrd> initrdImage() throws LoaderException {
+    Optional<ImageBytes> bytes = initrdBytes();
+    return bytes.isPresent() ? Optional.of(Initrd.of(bytes.get())) : Optional.empty();
+  }
+
+  /**
+   * {@return the bytes of the kernel, as {@link PeImage#contents}}
+   *
+   * @throws LoaderException {@code FILE} if the file was cut short
+   */
+  public MemorySegment kernel() throws LoaderException {
+    return kernelBytes().toMemory(Arena.ofAuto());
+  }
+
+  /**
+   * {@return the bytes of the initrd, as {@link PeImage#contents}}
+   *
+   * @throws LoaderException {@code FILE} if the file was cut short
+   */
+  public Optional<MemorySegment> initrd() throws LoaderException {
+    Optional<ImageBytes> bytes = initrdBytes();
+    return bytes.isPresent() ? Optional.of(bytes.get().toMemory(Arena.ofAuto())) : Optional.empty();
+  }
+
+  ImageBytes kernelBytes() {
     return contents(KERNEL).orElseThrow();
   }
 
-  /** {@return the initrd, for {@link Initrd#of}; read-only} */
-  public Optional<MemorySegment> initrd() {
+  Optional<ImageBytes> initrdBytes() {
     return contents(".initrd");
   }
 
@@ -144,11 +182,8 @@ public final class UnifiedKernelImage {
     return quoted ? value.substring(1, value.length() - 1) : value;
   }
 
-  private Optional<MemorySegment> contents(String name) {
-    return base.stream()
-        .filter(section -> section.name().equals(name))
-        .findFirst()
-        .map(pe::contents);
+  private Optional<ImageBytes> contents(String name) {
+    return base.stream().filter(section -> section.name().equals(name)).findFirst().map(pe::bytes);
   }
 
   private Optional<String> text(String name) throws LoaderException {
@@ -156,19 +191,18 @@ public final class UnifiedKernelImage {
   }
 
   private Optional<String> rawText(String name) throws LoaderException {
-    Optional<MemorySegment> bytes = contents(name);
+    Optional<ImageBytes> bytes = contents(name);
     if (bytes.isEmpty()) {
       return Optional.empty();
     }
-    long size = bytes.get().byteSize();
+    long size = bytes.get().size();
     if (size > TEXT_LIMIT) {
       throw pe.error(
           Reason.HEADER, "section " + name, size + " bytes", "must be at most " + TEXT_LIMIT);
     }
-    byte[] text = bytes.get().toArray(ValueLayout.JAVA_BYTE);
+    ByteBuffer text = bytes.get().copy(0, size);
     try {
-      return Optional.of(
-          StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(text)).toString());
+      return Optional.of(StandardCharsets.UTF_8.newDecoder().decode(text).toString());
     } catch (CharacterCodingException e) {
       LoaderException exception =
           pe.error(Reason.HEADER, "section " + name, "not UTF-8", "must be text");

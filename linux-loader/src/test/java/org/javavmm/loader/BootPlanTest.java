@@ -361,8 +361,10 @@ class BootPlanTest {
       }
       LoaderException e = assertThrows(LoaderException.class, () -> plan.writeTo(memory, 0));
       assertEquals(
-          file + ": file is shorter than when it was opened, must not change", e.getMessage());
+          file + ": size is 4096 bytes, must be at least 1048576, as when it was opened",
+          e.getMessage());
       assertEquals(Reason.FILE, e.reason());
+      assertArrayEquals(new byte[SIZE], read(memory, 0, SIZE));
     }
   }
 

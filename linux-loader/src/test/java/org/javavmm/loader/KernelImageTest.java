@@ -92,7 +92,12 @@ class KernelImageTest {
           """)
   void namesTheFormat(Reason reason, String hex, String name) throws Exception {
     Path file = Files.write(folder.resolve("file"), HexFormat.of().parseHex(hex));
-    refuses(file, reason, "format is " + name + ", must be an x86-64 bzImage or ELF vmlinux");
+    refuses(
+        file,
+        reason,
+        "format is "
+            + name
+            + ", must be an x86 kernel: a bzImage, an ELF file or a Multiboot kernel");
   }
 
   @ParameterizedTest
@@ -111,13 +116,18 @@ class KernelImageTest {
     image.putShort(0, (short) 0x5a4d).putInt(0x3c, 0x80).putInt(0x80, 0x4550);
     image.putShort(0x84, (short) Integer.parseInt(machine, 16));
     Path file = Files.write(folder.resolve("file"), TestKernels.bytes(image));
-    refuses(file, reason, "format is " + name + ", must be an x86-64 bzImage or ELF vmlinux");
+    refuses(
+        file,
+        reason,
+        "format is "
+            + name
+            + ", must be an x86 kernel: a bzImage, an ELF file or a Multiboot kernel");
     image.putInt(0x3c, 0x81); // one byte too far
     Files.write(file, TestKernels.bytes(image));
     refuses(
         file,
         Reason.FORMAT,
-        "format is a PE or DOS program, must be an x86-64 bzImage or ELF vmlinux");
+        "format is a PE or DOS program, must be an x86 kernel: a bzImage, an ELF file or a Multiboot kernel");
   }
 
   @Test
@@ -126,7 +136,7 @@ class KernelImageTest {
     image.put(0, "MZ".getBytes(StandardCharsets.US_ASCII));
     image.put(56, new byte[] {'A', 'R', 'M', 0x64});
     Path file = Files.write(folder.resolve("file"), TestKernels.bytes(image));
-    String rest = ", must be an x86-64 bzImage or ELF vmlinux";
+    String rest = ", must be an x86 kernel: a bzImage, an ELF file or a Multiboot kernel";
     refuses(file, Reason.ARCHITECTURE, "format is an arm64 Image" + rest);
     image.put(56, new byte[] {'R', 'S', 'C', 5});
     Files.write(file, TestKernels.bytes(image));
@@ -141,7 +151,7 @@ class KernelImageTest {
     refuses(
         file,
         Reason.FORMAT,
-        "format is a boot sector or disk image without a Linux setup header, must be an x86-64"
-            + " bzImage or ELF vmlinux");
+        "format is a boot sector or disk image without a Linux setup header, must be an x86"
+            + " kernel: a bzImage, an ELF file or a Multiboot kernel");
   }
 }

@@ -252,7 +252,7 @@ class KernelInspectorTest {
     assertEquals("file: section .uname is not UTF-8, must be text", problem(report));
     assertEquals(Optional.of("quiet"), report.unified().orElseThrow().commandLine());
     assertEquals(
-        ".linux: format is not known, must be an x86-64 bzImage or ELF vmlinux",
+        ".linux: format is not known, must be an x86 kernel: a bzImage, an ELF file or a Multiboot kernel",
         problem(report.contents().orElseThrow()));
     ByteBuffer broken = TestImages.uki();
     broken.putShort(TestImages.PE_OFFSET + 6, (short) 999);

@@ -185,7 +185,8 @@ class MultibootKernelTest {
       none.put(at, TestKernels.bytes(image), HEADER, 32);
       e = assertThrows(LoaderException.class, () -> TestKernels.parse(none));
       assertEquals(
-          "kernel: format is not known, must be an x86-64 bzImage or ELF vmlinux", e.getMessage());
+          "kernel: format is not known, must be an x86 kernel: a bzImage, an ELF file or a Multiboot kernel",
+          e.getMessage());
     }
     TestKernels.multibootHeader(image, HEADER, 0x10007); // 48 bytes
     ByteBuffer video = TestKernels.little(HEADER + 47);
@@ -199,7 +200,9 @@ class MultibootKernelTest {
   @Test
   void checksumMakesTheHeader() throws Exception {
     image.putInt(HEADER + 8, image.getInt(HEADER + 8) + 1);
-    refuses(Reason.FORMAT, "format is not known, must be an x86-64 bzImage or ELF vmlinux");
+    refuses(
+        Reason.FORMAT,
+        "format is not known, must be an x86 kernel: a bzImage, an ELF file or a Multiboot kernel");
     // A false one before the true one does not matter.
     ByteBuffer two = TestKernels.multiboot();
     two.putInt(0, 0x1badb002);

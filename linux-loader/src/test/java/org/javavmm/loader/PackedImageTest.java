@@ -54,7 +54,7 @@ class PackedImageTest {
   void saysWhenTheFileWasCutShort(@TempDir Path folder) throws Exception {
     byte[] gzip = TestImages.gzip(TestKernels.noise(1 << 20));
     Path file = Files.write(folder.resolve("kernel"), gzip);
-    String message = file + ": file is shorter than when it was opened, must not change";
+    String message = file + ": file is shorter than when it was mapped, must not change";
     try (Arena arena = Arena.ofConfined();
         FileChannel channel =
             FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {

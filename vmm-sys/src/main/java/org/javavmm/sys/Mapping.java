@@ -26,6 +26,7 @@ public final class Mapping implements AutoCloseable {
   private static final MemorySegment MADVISE = Libc.function("madvise");
   private static final MemorySegment MPROTECT = Libc.function("mprotect");
   private static final MemorySegment MSYNC = Libc.function("msync");
+  private static final MemorySegment MINCORE = Libc.function("mincore");
   private static final long MBIND = Libc.syscallNumber("mbind", 237, 235);
 
   static final int PROT_NONE = 0;
@@ -419,6 +420,52 @@ public final class Mapping implements AutoCloseable {
     } finally {
       using.unlock();
     }
+  }
+
+  /**
+   * Asks whether all pages of a part are in memory, so that an access does not wait for them
+   * ({@code mincore}). An answer of this moment, good for saving work only. Pages of a file count
+   * when they are in the page cache, mapped or not.
+   *
+   * @param offset the first byte, a multiple of the page size
+   * @param length the length in bytes
+   * @return whether they are; true if there are none
+   * @throws IndexOutOfBoundsException if the part is not inside the memory
+   * @throws IllegalStateException if closed
+   * @throws SystemCallException if the kernel refuses
+   */
+  public boolean isResident(long offset, long length) throws SystemCallException {
+    Objects.checkFromIndexSize(offset, length, /* length= */ size());
+    byte[] pages = new byte[Math.toIntExact((length + PageSize.BASE - 1) / PageSize.BASE)];
+    using.lock();
+    try (Arena buffer = Arena.ofConfined()) {
+      checkOpen();
+      MemorySegment vector = buffer.allocate(pages.length);
+      int result;
+      do {
+        result = Libc.callInt(MINCORE, address() + offset, length, vector.address());
+      } while (result == -Errno.EAGAIN);
+      if (result < 0) {
+        throw new SystemCallException(
+            "mincore("
+                + what
+                + ", offset=0x"
+                + Long.toHexString(offset)
+                + ", length=0x"
+                + Long.toHexString(length)
+                + ")",
+            -result);
+      }
+      MemorySegment.copy(vector, ValueLayout.JAVA_BYTE, 0, pages, 0, pages.length);
+    } finally {
+      using.unlock();
+    }
+    for (byte page : pages) {
+      if ((page & 1) == 0) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /**

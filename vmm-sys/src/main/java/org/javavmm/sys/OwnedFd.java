@@ -799,6 +799,24 @@ public final class OwnedFd implements AutoCloseable {
     }
   }
 
+  /**
+   * Gives the descriptor the lifetime of an arena: it is closed when the arena is closed or, if
+   * that is an automatic one, when the garbage collector finds that neither the arena nor what this
+   * method returned is in use. Calls that other threads are inside at that moment end as after
+   * {@link #close}. It may still be closed before.
+   *
+   * @param arena the arena
+   * @return an empty segment of the arena; who counts on an automatic arena keeps it reachable for
+   *     as long as the descriptor is used
+   * @throws IllegalStateException if the arena is closed; then the descriptor is not
+   * @throws WrongThreadException if the arena is confined to another thread; then the descriptor is
+   *     not closed
+   */
+  @SuppressWarnings("restricted")
+  public MemorySegment closeWith(Arena arena) {
+    return MemorySegment.NULL.reinterpret(arena, _ -> close());
+  }
+
   private void closeNumber() {
     if (owned) {
       // The number is free whatever close(2) answers, so there is nothing to do about an error.

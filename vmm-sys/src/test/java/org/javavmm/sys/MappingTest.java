@@ -230,6 +230,32 @@ class MappingTest {
   }
 
   @Test
+  void residencyIsOfEveryPage() throws Exception {
+    try (Mapping mapping = Mapping.anonymous(1 << 20)) {
+      mapping.advise(Advice.NOHUGEPAGE);
+      assertFalse(mapping.isResident(0, 1));
+      assertTrue(mapping.isResident(0, 0));
+      mapping.segment().set(ValueLayout.JAVA_BYTE, 4096, (byte) 5);
+      mapping.segment().set(ValueLayout.JAVA_BYTE, 8192, (byte) 6);
+      assertTrue(mapping.isResident(4096, 8192));
+      assertFalse(mapping.isResident(4096, 8193));
+      assertFalse(mapping.isResident(0, 8192));
+      mapping.advise(Advice.POPULATE_WRITE);
+      assertTrue(mapping.isResident(0, 1 << 20));
+      assertThrows(IndexOutOfBoundsException.class, () -> mapping.isResident(4096, 1 << 20));
+      assertEquals(
+          "mincore(anonymous, offset=0x1, length=0x1000): EINVAL (invalid argument)",
+          assertThrows(SystemCallException.class, () -> mapping.isResident(1, 4096)).getMessage());
+      try (FaultInjection fault = FaultInjection.fail("mincore", Errno.EAGAIN).times(2)) {
+        assertTrue(mapping.isResident(0, 4096));
+        assertEquals(2, fault.hits());
+      }
+      Descriptors.close(mapping);
+      assertThrows(IllegalStateException.class, () -> mapping.isResident(0, 4096));
+    }
+  }
+
+  @Test
   void adviceIsHeard() throws Exception {
     try (Mapping mapping = Mapping.anonymous(4 << 20)) {
       mapping.segment().set(ValueLayout.JAVA_BYTE, 0, (byte) 5);

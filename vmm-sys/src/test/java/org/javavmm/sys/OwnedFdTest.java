@@ -46,6 +46,47 @@ class OwnedFdTest {
   }
 
   @Test
+  void livesAsLongAsAnArena() throws Exception {
+    OwnedFd fd;
+    try (Arena arena = Arena.ofConfined()) {
+      fd = OwnedFd.openReadOnly("/proc/self/exe");
+      assertEquals(0, fd.closeWith(arena).byteSize());
+      assertFalse(fd.isClosed());
+    }
+    assertTrue(fd.isClosed());
+    assertThrows(IllegalStateException.class, fd::number);
+    Arena closed = Arena.ofShared();
+    closed.close();
+    try (OwnedFd other = OwnedFd.openReadOnly("/proc/self/exe")) {
+      assertThrows(IllegalStateException.class, () -> other.closeWith(closed));
+      assertFalse(other.isClosed());
+    }
+  }
+
+  /** Kept apart, so that nothing here holds the segment. */
+  private static OwnedFd collectable(List<MemorySegment> holder) throws IOException {
+    OwnedFd fd = OwnedFd.openReadOnly("/proc/self/exe");
+    holder.add(fd.closeWith(Arena.ofAuto()));
+    return fd;
+  }
+
+  @Test
+  void livesUntilAnAutomaticArenaIsUnreachable() throws Exception {
+    List<MemorySegment> holder = new ArrayList<>();
+    OwnedFd fd = collectable(holder);
+    for (int i = 0; i < 3; i++) {
+      System.gc();
+      Thread.sleep(10);
+    }
+    assertFalse(fd.isClosed());
+    holder.clear();
+    while (!fd.isClosed()) { // the class's time limit ends this
+      System.gc();
+      Thread.sleep(10);
+    }
+  }
+
+  @Test
   void failedOpenNamesPathFlagsAndError(@TempDir Path folder) {
     SystemCallException e =
         assertThrows(SystemCallException.class, () -> OwnedFd.openReadWrite(folder + "/absent"));
