@@ -321,14 +321,15 @@ public final class XenHvm {
   }
 
   /**
-   * Sends an event to the guest.
+   * Sends an event to the guest. KVM does not say whether it was pending already or masked: the
+   * shared page does.
    *
    * @param port the event channel
    * @param vcpu the vCPU's id
-   * @return whether it was delivered; false if it was pending or masked
-   * @throws KvmException if refused
+   * @throws KvmException {@code EINVAL} if there is no such port or vCPU, {@code EPERM} if the vCPU
+   *     has no {@code vcpu_info}
    */
-  public boolean evtchnSend(int port, int vcpu) throws KvmException {
+  public void evtchnSend(int port, int vcpu) throws KvmException {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment s = Kvm.struct(arena, IrqRoutingLayout.SIZEOF_XEN_EVTCHN);
       s.set(U32, IrqRoutingLayout.XEN_EVTCHN_PORT, port);
@@ -337,10 +338,9 @@ public final class XenHvm {
           U32,
           IrqRoutingLayout.XEN_EVTCHN_PRIORITY,
           GsiRoute.XenEvtchn.KVM_IRQ_ROUTING_XEN_EVTCHN_PRIO_2LEVEL);
-      return Kvm.check(
-              call.call(KvmIoctl.KVM_XEN_HVM_EVTCHN_SEND, s),
-              "KVM_XEN_HVM_EVTCHN_SEND(port=" + port + ", vcpu=" + vcpu + ")")
-          > 0;
+      Kvm.check(
+          call.call(KvmIoctl.KVM_XEN_HVM_EVTCHN_SEND, s),
+          "KVM_XEN_HVM_EVTCHN_SEND(port=" + port + ", vcpu=" + vcpu + ")");
     }
   }
 

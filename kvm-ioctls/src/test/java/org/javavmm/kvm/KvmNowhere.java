@@ -103,8 +103,8 @@ final class KvmNowhere {
         "KVM_XEN_HVM_GET_ATTR",
         "KVM_XEN_HVM_SET_ATTR",
         "KVM_XEN_VCPU_GET_ATTR",
-        "KVM_XEN_VCPU_SET_ATTR");
-    why.put("KVM_XEN_HVM_EVTCHN_SEND", "no test sets up a guest with event channels of Xen");
+        "KVM_XEN_VCPU_SET_ATTR",
+        "KVM_XEN_HVM_EVTCHN_SEND");
     needs(why, Cap.MEMORY_ATTRIBUTES, "KVM_SET_MEMORY_ATTRIBUTES");
     needs(why, Cap.PRE_FAULT_MEMORY, "KVM_PRE_FAULT_MEMORY");
     needs(why, Cap.HYPERV_EVENTFD, "KVM_HYPERV_EVENTFD");

@@ -1001,6 +1001,49 @@ class VmIoctlTest {
     }
   }
 
+  /** Event channels of two levels, in the shared page of a 64-bit guest. */
+  @Test
+  void xenEventChannels() throws Exception {
+    long sharedInfo = 0x8000;
+    long vcpuInfo = 0x9000;
+    long pending = sharedInfo + 2048; // after the vcpu_info of 32 vCPUs
+    try (Guest guest = Guest.withIrqchip("f4 ; hlt");
+        EventFd event = EventFd.create("port 6")) {
+      XenHvm xen = guest.vm.xen();
+      assumeTrue(
+          (guest.vm.checkExtension(Cap.XEN_HVM) & XenHvm.KVM_XEN_HVM_CONFIG_EVTCHN_SEND) != 0,
+          "capability KVM_XEN_HVM_CONFIG_EVTCHN_SEND: this KVM lacks it");
+      xen.config(
+          XenHvm.KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL | XenHvm.KVM_XEN_HVM_CONFIG_EVTCHN_SEND,
+          0x4000_0000,
+          MemorySegment.NULL,
+          MemorySegment.NULL);
+      xen.setLongMode(true);
+      xen.setSharedInfo(sharedInfo >> 12);
+      guest.vcpu.setXenAttr(new XenVcpuAttr.Address(XenVcpuAttr.Type.VCPU_INFO, vcpuInfo));
+      xen.evtchnSend(5, 0);
+      xen.evtchnSend(5, 0); // pending already
+      MemorySegment memory = guest.memory.segment();
+      assertEquals(1L << 5, memory.get(ValueLayout.JAVA_LONG, pending));
+      assertEquals(1, memory.get(ValueLayout.JAVA_BYTE, vcpuInfo), "evtchn_upcall_pending");
+      assertRefused("KVM_XEN_HVM_EVTCHN_SEND(port=0, vcpu=0): EINVAL", () -> xen.evtchnSend(0, 0));
+
+      xen.bindPort(3, 3, 0, false); // to itself, as between processors
+      xen.bindPort(4, 5, 0, false); // to another port
+      assertRefused(
+          "KVM_XEN_HVM_SET_ATTR(EVTCHN send_port=4 port=5 vcpu=0): EEXIST",
+          () -> xen.bindPort(4, 5, 0, false));
+      xen.bindPort(4, 5, 0, true);
+      xen.bindEventfd(6, event);
+      xen.unbind(4);
+      assertRefused(
+          "KVM_XEN_HVM_SET_ATTR(EVTCHN send_port=4 deassign): ENOENT", () -> xen.unbind(4));
+      xen.unbindAll();
+      assertRefused(
+          "KVM_XEN_HVM_SET_ATTR(EVTCHN send_port=6 deassign): ENOENT", () -> xen.unbind(6));
+    }
+  }
+
   @Test
   void xenIsRefusedByName() throws Exception {
     try (Kvm kvm = Kvm.open();

@@ -159,9 +159,7 @@ class XenHvmTest {
 
   @Test
   void sending() throws Exception {
-    assertFalse(xen.evtchnSend(5, 1));
-    recorder.result = 1;
-    assertTrue(xen.evtchnSend(5, 1));
+    xen.evtchnSend(5, 1);
     assertEquals(KvmIoctl.KVM_XEN_HVM_EVTCHN_SEND, recorder.last());
     assertEquals(5, kvm_irq_routing_xen_evtchn.port(recorder.given));
     assertEquals(1, kvm_irq_routing_xen_evtchn.vcpu(recorder.given));
