@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  */
 @NullMarked
 public final class ComparisonReport {
-  /** What the page's marks are called: all but KVM's tables, and KVM's. */
+  /** What the page's marks are called: all but KVM's tables, KVM's, and KVM's in the lab. */
   private static final List<String> PARTS =
       List.of("bench/compare", "bench/compare kvm", "bench/compare kvm, in the lab");
 

@@ -72,9 +72,8 @@ final class LittleEndian {
       return narrow(segment, offset, 0xffff, expected, value);
     }
 
-    // Reads first: a page that the host has lost is an error of the read, which the JDK reports,
-    // and
-    // not of an interpreted compare-and-set, by which it dies.
+    // Reads first: of a page that the host has lost the JDK reports the read; by an interpreted
+    // compare-and-set it dies.
 
     static boolean compareAndSetInt(MemorySegment segment, long offset, int expected, int value) {
       checkWritable(segment);

@@ -405,17 +405,7 @@ public final class Mapping implements AutoCloseable {
         // Faulting in ends early for a signal; it goes on where it was.
       } while (result == -Errno.EINTR);
       if (result < 0) {
-        throw new SystemCallException(
-            "madvise("
-                + what
-                + ", offset=0x"
-                + Long.toHexString(offset)
-                + ", length=0x"
-                + Long.toHexString(length)
-                + ", MADV_"
-                + advice
-                + ")",
-            -result);
+        throw failed("madvise", offset, length, ", MADV_" + advice, result);
       }
     } finally {
       using.unlock();
@@ -436,36 +426,42 @@ public final class Mapping implements AutoCloseable {
    */
   public boolean isResident(long offset, long length) throws SystemCallException {
     Objects.checkFromIndexSize(offset, length, /* length= */ size());
-    byte[] pages = new byte[Math.toIntExact((length + PageSize.BASE - 1) / PageSize.BASE)];
+    long pages = (length + PageSize.BASE - 1) / PageSize.BASE;
     using.lock();
     try (Arena buffer = Arena.ofConfined()) {
       checkOpen();
-      MemorySegment vector = buffer.allocate(pages.length);
+      MemorySegment vector = buffer.allocate(pages);
       int result;
       do {
         result = Libc.callInt(MINCORE, address() + offset, length, vector.address());
       } while (result == -Errno.EAGAIN);
       if (result < 0) {
-        throw new SystemCallException(
-            "mincore("
-                + what
-                + ", offset=0x"
-                + Long.toHexString(offset)
-                + ", length=0x"
-                + Long.toHexString(length)
-                + ")",
-            -result);
+        throw failed("mincore", offset, length, "", result);
       }
-      MemorySegment.copy(vector, ValueLayout.JAVA_BYTE, 0, pages, 0, pages.length);
+      for (long page = 0; page < pages; page++) {
+        if ((vector.get(ValueLayout.JAVA_BYTE, page) & 1) == 0) {
+          return false;
+        }
+      }
+      return true;
     } finally {
       using.unlock();
     }
-    for (byte page : pages) {
-      if ((page & 1) == 0) {
-        return false;
-      }
-    }
-    return true;
+  }
+
+  private SystemCallException failed(
+      String call, long offset, long length, String more, int result) {
+    return new SystemCallException(
+        call
+            + "("
+            + what
+            + ", offset=0x"
+            + Long.toHexString(offset)
+            + ", length=0x"
+            + Long.toHexString(length)
+            + more
+            + ")",
+        -result);
   }
 
   /**
